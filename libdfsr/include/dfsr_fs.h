@@ -1,0 +1,110 @@
+/*
+ * What a file is (identity, metadata, hash) and how one gets at it without
+ * ever leaving the content root. Synchronous; called from worker threads;
+ * no shared state except the account cache, which has its own lock.
+ *
+ * Paths are relative to the root, "" is the root itself; every open goes
+ * component-wise below the root's descriptor (openat2 with RESOLVE_BENEATH,
+ * RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV).
+ */
+
+#include <sys/types.h>
+
+#include "dfsr_types.h"
+
+/** An open content root. */
+struct dfsr_fs_root {
+	int fd; /* O_PATH|O_DIRECTORY */
+	char *path;
+	uint8_t fsid[16]; /* what tells filesystems apart over boots */
+	struct dfsr_ident ident;
+	dev_t dev; /* of this boot; for checks inside one process only */
+};
+
+/**
+ * Open a content root. The destructor closes it.
+ * @return 0, ENOENT, ENOTDIR, ELOOP (a symlink), or an errno
+ */
+int dfsr_fs_root_open(TALLOC_CTX *mem_ctx, const char *path,
+		      struct dfsr_fs_root **root);
+/**
+ * Filesystem identity for stamps: UUID of the filesystem where the kernel
+ * tells it, else f_fsid. Zero where a filesystem has none.
+ */
+int dfsr_fs_fsid(int fd, uint8_t fsid[16]);
+
+/** Open below the root. @return descriptor, or -1 with errno */
+int dfsr_fs_open(const struct dfsr_fs_root *root, const char *relpath,
+		 int flags, mode_t mode);
+/**
+ * Open the directory that holds relpath, and tell its leaf.
+ * @param[out] leaf points into relpath
+ */
+int dfsr_fs_open_parent(const struct dfsr_fs_root *root, const char *relpath,
+			const char **leaf);
+
+/** Stamp of an open object. @return 0 or errno */
+int dfsr_fs_stamp(int fd, struct dfsr_stamp *stamp);
+/** Stamp of a name in a directory, symlinks not followed. */
+int dfsr_fs_stamp_at(int dirfd, const char *name, struct dfsr_stamp *stamp);
+/** DFSR_KIND_* of a mode, 0 for what is not replicated. */
+uint8_t dfsr_fs_kind(uint32_t mode);
+/** File handle of an open object; *len 0 if the filesystem has none. */
+int dfsr_fs_handle(int fd, uint8_t fh[DFSR_FH_MAX], uint8_t *len,
+		   int32_t *type);
+/**
+ * Where the inode of a file handle is now: its path below the root.
+ * @return 0, ESTALE when it is gone (or has no name below the root), or
+ *         EOPNOTSUPP
+ */
+int dfsr_fs_handle_path(TALLOC_CTX *mem_ctx, const struct dfsr_fs_root *root,
+			const uint8_t *fh, uint8_t len, int32_t type,
+			char **relpath, struct dfsr_stamp *stamp);
+
+/* ---- metadata: fs/fs_meta_read.c, fs/fs_meta_write.c ---------------------- */
+
+/**
+ * Read everything that a replica carries: mode, owner, group with names,
+ * mtime, user.* and security.NTACL xattrs, POSIX ACLs, symlink target.
+ * Works on O_PATH descriptors of symlinks and on open files.
+ */
+int dfsr_fs_meta_read(TALLOC_CTX *mem_ctx, int fd, struct dfsr_meta **meta);
+/** What cannot be carried over; for one clear line in an event. */
+struct dfsr_fs_problem {
+	char what[300]; /* e.g. "xattr user.DosStream.x:$DATA (70000 bytes)" */
+};
+/**
+ * Make an object's metadata equal to meta: xattrs (foreign user.* ones are
+ * removed), ACLs, owner, group, mode, and the mtime last. Account names are
+ * looked up here and fall back to the numbers.
+ * @param[in]  existing false for a fresh staged file (nothing to remove)
+ * @return 0; ENOSPC, E2BIG, EOPNOTSUPP … with *problem filled
+ */
+int dfsr_fs_meta_write(int fd, const struct dfsr_meta *meta, bool existing,
+		       struct dfsr_fs_problem *problem);
+/** SHA-256 of the canonical form, the record's meta_hash. */
+int dfsr_fs_meta_hash(const struct dfsr_meta *meta,
+		      uint8_t hash[DFSR_HASH_LEN]);
+/** FILE_ATTRIBUTE_* from user.DOSATTRIB, or from the mode without one. */
+uint32_t dfsr_fs_attributes(const struct dfsr_meta *meta);
+
+/* ---- content hash: fs/fs_hash.c ------------------------------------------ */
+
+/** Streaming SHA-256 over content; holes count as zeroes. */
+struct dfsr_hasher;
+int dfsr_hasher_new(TALLOC_CTX *mem_ctx, struct dfsr_hasher **h);
+int dfsr_hasher_update(struct dfsr_hasher *h, const void *data, size_t len);
+int dfsr_hasher_zeroes(struct dfsr_hasher *h, uint64_t len);
+void dfsr_hasher_final(struct dfsr_hasher *h, uint8_t hash[DFSR_HASH_LEN]);
+/** Hash of a whole open file, reading around holes. */
+int dfsr_fs_hash_fd(int fd, uint64_t *size, uint8_t hash[DFSR_HASH_LEN]);
+/** Hash of a byte string (symlink targets: content of a symlink). */
+int dfsr_fs_hash_bytes(const void *data, size_t len,
+		       uint8_t hash[DFSR_HASH_LEN]);
+
+/** FILETIME now, and random bytes: the real struct dfsr_env. */
+const struct dfsr_env *dfsr_fs_env(void);
+/** The kernel's boot id as a GUID. */
+int dfsr_fs_boot_id(struct dfsr_guid *boot);
+
+#endif /* __DFSR_FS_H__ */

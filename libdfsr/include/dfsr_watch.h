@@ -1,0 +1,97 @@
+/*
+ * The room that reads the content tree for changes. A look is the only way
+ * to learn a version: bytes hashed, made durable, looked at again.
+ * Synchronous; called from worker threads.
+ */
+
+#include "dfsr_fs.h"
+
+/** How often a look starts over when the object changes under it. */
+#define DFSR_LOOK_RETRIES 3
+
+/** What was found at a name. */
+struct dfsr_look {
+	bool exists;
+	uint8_t kind; /* DFSR_KIND_*; 0: something that is not replicated */
+	struct dfsr_stamp parent; /* the directory that holds the name */
+	struct dfsr_stamp stamp;
+	uint8_t fh[DFSR_FH_MAX];
+	uint8_t fh_len;
+	int32_t fh_type;
+	/* the rest only when it was read, see flags */
+	uint32_t attributes;
+	uint8_t content_hash[DFSR_HASH_LEN];
+	uint8_t meta_hash[DFSR_HASH_LEN];
+	bool hashed;
+	struct dfsr_meta *meta;
+};
+
+/** Read metadata and content and make them durable (fdatasync). */
+#define DFSR_LOOK_HASH 0x1
+/** Do not sync; the caller syncs the filesystem for a batch afterwards. */
+#define DFSR_LOOK_NOSYNC 0x2
+/**
+ * Hash only if the stamp differs from *known or is unsettled; metadata is
+ * always cheap enough to read.
+ */
+#define DFSR_LOOK_IF_CHANGED 0x4
+
+/**
+ * Look at a name below the root.
+ *
+ * @param[in] known what the store says its object looked like, or NULL
+ * @return 0 (also when nothing is there), EAGAIN when it kept changing,
+ *         ESTALE when its directory is gone, or an errno
+ */
+int dfsr_watch_look(TALLOC_CTX *mem_ctx, const struct dfsr_fs_root *root,
+		    const char *relpath, unsigned flags,
+		    const struct dfsr_stamp *known, struct dfsr_look *look);
+
+struct dfsr_watch_entry {
+	char *name;
+	struct dfsr_stamp stamp;
+};
+
+struct dfsr_watch_listing {
+	struct dfsr_stamp dir;
+	uint32_t num; /* ascending by name bytes */
+	struct dfsr_watch_entry *entries;
+	uint32_t skipped; /* names or kinds that cannot be replicated */
+};
+
+/**
+ * All names of one directory with their stamps, without "." and "..", the
+ * private directory, and what dfsr_name_valid() refuses.
+ */
+int dfsr_watch_list(TALLOC_CTX *mem_ctx, const struct dfsr_fs_root *root,
+		    const char *relpath, struct dfsr_watch_listing **listing);
+
+/**
+ * An object that is open to be served to a partner. Bytes are sent only while
+ * its stamp is what the record was made from (semantics B19).
+ */
+struct dfsr_source;
+/**
+ * @param[in] stamp what the row says; another one → ESTALE
+ * @param[out] meta the metadata now
+ */
+int dfsr_source_open(TALLOC_CTX *mem_ctx, const struct dfsr_fs_root *root,
+		     const char *relpath, const struct dfsr_stamp *stamp,
+		     struct dfsr_source **source, struct dfsr_meta **meta);
+/** One run of data; the bytes between runs are holes. */
+struct dfsr_extent {
+	uint64_t ofs;
+	uint32_t len;
+	const uint8_t *data;
+};
+/** Most extents of one answer. */
+#define DFSR_EXTENTS_MAX 4096
+/**
+ * Read [ofs, ofs + len) as runs of data below mem_ctx.
+ * @return 0, ESTALE when the object has changed since it was opened
+ */
+int dfsr_source_read(struct dfsr_source *source, TALLOC_CTX *mem_ctx,
+		     uint64_t ofs, uint32_t len, struct dfsr_extent **extents,
+		     uint32_t *num_extents);
+
+#endif /* __DFSR_WATCH_H__ */
