@@ -16,7 +16,6 @@
    along with this program; if not, see <http://www.gnu.org/licenses/>.
 */
 
-
 #ifndef __DFSR_ENGINE_H__
 #define __DFSR_ENGINE_H__
 

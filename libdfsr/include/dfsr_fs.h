@@ -1,4 +1,25 @@
 /*
+   Samba DFS Replication
+   The syscalls that store, apply and watch share
+
+   This program is free software; you can redistribute it and/or modify
+   it under the terms of the GNU General Public License as published by
+   the Free Software Foundation; either version 3 of the License, or
+   (at your option) any later version.
+
+   This program is distributed in the hope that it will be useful,
+   but WITHOUT ANY WARRANTY; without even the implied warranty of
+   MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+   GNU General Public License for more details.
+
+   You should have received a copy of the GNU General Public License
+   along with this program; if not, see <http://www.gnu.org/licenses/>.
+*/
+
+#ifndef __DFSR_FS_H__
+#define __DFSR_FS_H__
+
+/*
  * What a file is (identity, metadata, hash) and how one gets at it without
  * ever leaving the content root. Synchronous; called from worker threads;
  * no shared state except the account cache, which has its own lock.

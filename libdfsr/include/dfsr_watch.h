@@ -1,4 +1,25 @@
 /*
+   Samba DFS Replication
+   Looking at the content tree: one object, one directory
+
+   This program is free software; you can redistribute it and/or modify
+   it under the terms of the GNU General Public License as published by
+   the Free Software Foundation; either version 3 of the License, or
+   (at your option) any later version.
+
+   This program is distributed in the hope that it will be useful,
+   but WITHOUT ANY WARRANTY; without even the implied warranty of
+   MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+   GNU General Public License for more details.
+
+   You should have received a copy of the GNU General Public License
+   along with this program; if not, see <http://www.gnu.org/licenses/>.
+*/
+
+#ifndef __DFSR_WATCH_H__
+#define __DFSR_WATCH_H__
+
+/*
  * The room that reads the content tree for changes. A look is the only way
  * to learn a version: bytes hashed, made durable, looked at again.
  * Synchronous; called from worker threads.
