@@ -1,4 +1,25 @@
 /*
+   Samba DFS Replication
+   The messages between members, and their codec
+
+   This program is free software; you can redistribute it and/or modify
+   it under the terms of the GNU General Public License as published by
+   the Free Software Foundation; either version 3 of the License, or
+   (at your option) any later version.
+
+   This program is distributed in the hope that it will be useful,
+   but WITHOUT ANY WARRANTY; without even the implied warranty of
+   MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+   GNU General Public License for more details.
+
+   You should have received a copy of the GNU General Public License
+   along with this program; if not, see <http://www.gnu.org/licenses/>.
+*/
+
+#ifndef __DFSR_WIRE_H__
+#define __DFSR_WIRE_H__
+
+/*
  * FRS2's conversation (EstablishConnection, EstablishSession,
  * RequestVersionVector, AsyncPoll, RequestUpdates, UpdateCancel, file
  * transfer) in our own encoding: MS-FRS2 3.1.4, docs/protocol/wire.md. No
