@@ -52,6 +52,8 @@
 #define DFSR_TIME_MAX ((uint64_t)1 << 62)
 /** First VSN that names a file; 0 to 8 are reserved (MS-FRS2 3.3.4.6.2). */
 #define DFSR_VSN_FIRST 9
+/** Highest VSN: room above it, so that high + 1 never wraps. */
+#define DFSR_VSN_MAX ((uint64_t)1 << 62)
 /** Size of a SHA-256 in bytes. */
 #define DFSR_HASH_LEN 32
 /** Most xattrs of one file, and most bytes of one and of all of them. */
@@ -174,7 +176,7 @@ struct dfsr_pull {
 	const uint8_t *data;
 	size_t len;
 	size_t ofs;
-	int err; /* 0 or EBADMSG */
+	int err; /* 0, EBADMSG, or ENOMEM where something is allocated */
 };
 
 void dfsr_push_init(struct dfsr_push *p, TALLOC_CTX *mem_ctx);
@@ -251,6 +253,7 @@ bool dfsr_vv_contains(const struct dfsr_vv *vv, const struct dfsr_id *gvsn);
 /** b ⊆ a */
 bool dfsr_vv_covers(const struct dfsr_vv *a, const struct dfsr_vv *b);
 bool dfsr_vv_is_empty(const struct dfsr_vv *vv);
+/** Equal as sets: tags do not count, here and in covers. */
 bool dfsr_vv_equal(const struct dfsr_vv *a, const struct dfsr_vv *b);
 /** Highest VSN known of db, or 0. */
 uint64_t dfsr_vv_high(const struct dfsr_vv *vv, const struct dfsr_guid *db);
@@ -432,6 +435,11 @@ struct dfsr_meta {
 
 /** Sort the xattrs by name; to be called once after filling. */
 void dfsr_meta_sort(struct dfsr_meta *m);
+/**
+ * Push what dfsr_meta_pull would accept; otherwise p->err is E2BIG (a limit)
+ * or EINVAL (xattrs not sorted, a type that is not replicated, ...), so that
+ * it is found where the file is and not by a partner.
+ */
 void dfsr_meta_push(struct dfsr_push *p, const struct dfsr_meta *m);
 /** Validates every limit. @return NULL with p->err set */
 struct dfsr_meta *dfsr_meta_pull(struct dfsr_pull *p, TALLOC_CTX *mem_ctx);
