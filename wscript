@@ -146,7 +146,10 @@ def configure_samba(conf):
         conf.fatal('--samba-source must name a configured Samba tree: '
                    'use ./run build')
     build = os.path.join(source, 'bin/default')
-    conf.env.SAMBA_SOURCE = source
+    link = conf.bldnode.make_node('samba-source').abspath()
+    if os.path.islink(link):
+        os.unlink(link)
+    os.symlink(source, link)
     # As system headers they are neither scanned nor held to our warnings.
     for path in SAMBA_INCLUDES:
         path = re.sub('^S', source, re.sub('^B', build, path))
