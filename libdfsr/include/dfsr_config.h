@@ -41,6 +41,15 @@
 /** Hours that a token of `node invite` is good for. */
 #define DFSR_CONFIG_TOKEN_HOURS 24
 #define DFSR_CONFIG_TOKENS_MAX 64
+#define DFSR_CONFIG_HOST_MAX 253
+#define DFSR_CONFIG_QUOTA_MB_MAX ((int64_t)1 << 32)
+#define DFSR_CONFIG_RDC_KB_MAX ((int64_t)1 << 40)
+/** What a membership gets that says nothing (windows-dfs 1.5). */
+#define DFSR_CONFIG_QUOTA_MB_DEFAULT 4096
+#define DFSR_CONFIG_RDC_KB_DEFAULT 64
+/** The whole configuration: it travels as one message. */
+#define DFSR_CONFIG_OBJECTS_MAX 32768
+#define DFSR_CONFIG_LDIF_MAX (15 * 1024 * 1024)
 
 struct dfsr_config_node {
 	struct dfsr_guid guid;
@@ -183,13 +192,21 @@ struct dfsr_change {
 	const struct dfsr_env *env;
 };
 
-/** This node itself: first node of a new configuration, which it holds. */
+/**
+ * This node itself: first node of a new configuration, which it holds. As long
+ * as it is alone and has no groups it may be called again and takes a new name
+ * and address; the GUID stays. Else EEXIST.
+ */
 int dfsr_config_node_init(const struct dfsr_change *ch, const char *name,
 			  const char *host, uint16_t port,
 			  const uint8_t fingerprint[32]);
-/** Change name or address of a node; NULL and 0 keep them. */
+/** Change the address of a node; NULL and 0 keep host and port. */
 int dfsr_config_node_modify(const struct dfsr_change *ch, const char *node,
 			    const char *host, uint16_t port);
+/**
+ * Take a node out of everything. Its key and its GUID are never admitted
+ * again (semantics B21).
+ */
 int dfsr_config_node_remove(const struct dfsr_change *ch, const char *node);
 /** Draw a one-time secret, stored as a hash with its expiry. */
 int dfsr_config_invite(const struct dfsr_change *ch, uint8_t secret[32]);
@@ -202,7 +219,10 @@ int dfsr_config_admit(const struct dfsr_change *ch, const uint8_t secret[32],
 		      const struct dfsr_guid *node, const char *name,
 		      const char *host, uint16_t port,
 		      const uint8_t fingerprint[32]);
-/** Become a follower of the configuration that was received at a join. */
+/**
+ * Become a follower of the configuration that was received at a join. EEXIST
+ * when this node belongs to one with other nodes or groups already.
+ */
 int dfsr_config_adopt(const struct dfsr_change *ch,
 		      const struct dfsr_guid *self, const char *ldif);
 
@@ -252,8 +272,58 @@ int dfsr_config_connection_create(const struct dfsr_change *ch,
 				  const char *group, const char *from,
 				  const char *to, bool one_way, int enabled,
 				  int rdc, int64_t rdc_min_kb);
+/** -1 keeps a value. */
+int dfsr_config_connection_modify(const struct dfsr_change *ch,
+				  const char *group, const char *from,
+				  const char *to, bool one_way, int enabled,
+				  int rdc, int64_t rdc_min_kb);
 int dfsr_config_connection_delete(const struct dfsr_change *ch,
 				  const char *group, const char *from,
 				  const char *to, bool one_way);
+
+/* ---- what may be said: config/config_valid.c ------------------------------- */
+
+/**
+ * True for the name of a group, folder or node: 1 to DFSR_CONFIG_NAME_MAX
+ * bytes of UTF-8, no control characters, none of /\:*?"<>|, no blank at
+ * either end.
+ */
+bool dfsr_config_name_valid(const char *name);
+/** True for a host name or an address. */
+bool dfsr_config_host_valid(const char *host);
+/**
+ * An absolute path in its one form: no empty or "." component, no slash at
+ * the end.
+ * @return 0, or EINVAL with a line that starts with what
+ */
+int dfsr_config_path_clean(TALLOC_CTX *mem_ctx, const char *what,
+			   const char *path, char **clean, char **why);
+/** Split HOST, HOST:PORT, [V6]:PORT or V6; *port stays when there is none. */
+int dfsr_config_address_parse(TALLOC_CTX *mem_ctx, const char *address,
+			      char **host, uint16_t *port);
+/** The reverse, with brackets where they are needed. */
+char *dfsr_config_address_str(TALLOC_CTX *mem_ctx, const char *host,
+			      uint16_t port);
+/** A name for this node made of the host's. */
+char *dfsr_config_default_name(TALLOC_CTX *mem_ctx);
+
+/* ---- tokens of `node invite`: config/config_token.c ------------------------- */
+
+/** What a new node has to know of the one that it asks. */
+struct dfsr_token {
+	char host[DFSR_CONFIG_HOST_MAX + 1];
+	uint16_t port;
+	uint8_t fingerprint[32];
+	uint8_t secret[32];
+};
+
+/** Longest printed token. */
+#define DFSR_TOKEN_STRLEN_MAX 512
+
+/** One printable word below mem_ctx. @return 0, EINVAL, ENOMEM */
+int dfsr_token_format(TALLOC_CTX *mem_ctx, const struct dfsr_token *token,
+		      char **text);
+/** @return 0, or EINVAL for a word that is no token, or not all of one */
+int dfsr_token_parse(const char *text, struct dfsr_token *token);
 
 #endif /* __DFSR_CONFIG_H__ */
