@@ -87,7 +87,7 @@ struct tevent_req *dfsr_agent_control_send(TALLOC_CTX *mem_ctx,
 /** @param[out] answer a new reference */
 int dfsr_agent_control_recv(struct tevent_req *req, struct json_t **answer);
 
-/* ---- events: agent/agent_event.c -------------------------------------------- */
+/* ---- events: agent/agent_event.c ----------------------------------------- */
 
 /** One entry of the event log. */
 struct dfsr_event {

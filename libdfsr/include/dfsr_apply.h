@@ -70,7 +70,7 @@ int dfsr_apply_stamp_read(struct dfsr_apply *apply,
 int dfsr_apply_stamp_write(struct dfsr_apply *apply,
 			   const struct dfsr_root_stamp *stamp);
 
-/* ---- staging: apply/apply_stage.c ----------------------------------------- */
+/* ---- staging: apply/apply_stage.c ---------------------------------------- */
 
 /** One object being staged; the destructor removes it unless kept. */
 struct dfsr_staged;
@@ -109,7 +109,7 @@ int dfsr_apply_stage_finish(struct dfsr_staged *staged,
 /** Remove a staged object by name; ENOENT is no error. */
 int dfsr_apply_stage_drop(struct dfsr_apply *apply, const char *name);
 
-/* ---- steps: apply/apply_step.c ---------------------------------------------- */
+/* ---- steps: apply/apply_step.c ------------------------------------------- */
 
 enum dfsr_apply_op {
 	DFSR_OP_INSTALL, /* staged → path, which must be free */
@@ -161,7 +161,7 @@ int dfsr_apply_steps(struct dfsr_apply *apply, struct dfsr_apply_step *steps,
 /** Make everything on the content filesystem durable (syncfs). */
 int dfsr_apply_sync(struct dfsr_apply *apply);
 
-/* ---- what was displaced: apply/apply_displaced.c ---------------------------- */
+/* ---- what was displaced: apply/apply_displaced.c ------------------------- */
 
 /**
  * Ask for a read lease on a displaced object. Never on a live path: smbd

@@ -20,11 +20,11 @@
 #define __DFSR_CONFIG_H__
 
 /*
- * The configuration lives in an ldb with Microsoft's msDFSR-* schema (windows-dfs
- * section 3; nodes are objects of our own class). Everybody else sees one read-only
- * snapshot, struct dfsr_config; a change is a function that checks everything
- * first, changes the ldb in one transaction, and leaves a new epoch. Called on
- * the event loop; small and rare.
+ * The configuration lives in an ldb with Microsoft's msDFSR-* schema
+ * (windows-dfs section 3; nodes are objects of our own class). Everybody else
+ * sees one read-only snapshot, struct dfsr_config; a change is a function that
+ * checks everything first, changes the ldb in one transaction, and leaves a
+ * new epoch. Called on the event loop; small and rare.
  *
  * Exactly one node holds the active configuration; the others hold a copy that
  * they replace whole when the active one's epoch is higher.
@@ -117,8 +117,9 @@ struct dfsr_config {
 	struct dfsr_config_group *groups;
 };
 
-/* ---- lookups: config/config_find.c; NULL if there is none ----------------- */
+/* ---- lookups: config/config_find.c; NULL if there is none ---------------- */
 
+/** The first object with that identifier or name. */
 const struct dfsr_config_node *
 dfsr_config_node_by_guid(const struct dfsr_config *c,
 			 const struct dfsr_guid *guid);
@@ -153,7 +154,7 @@ bool dfsr_config_shares_group(const struct dfsr_config *c,
 			      const struct dfsr_guid *a,
 			      const struct dfsr_guid *b);
 
-/* ---- the database: config/config_db.c, config_load.c ----------------------- */
+/* ---- the database: config/config_db.c, config_load.c --------------------- */
 
 struct dfsr_configdb;
 struct tevent_context;
@@ -226,6 +227,10 @@ int dfsr_config_admit(const struct dfsr_change *ch, const uint8_t secret[32],
 int dfsr_config_adopt(const struct dfsr_change *ch,
 		      const struct dfsr_guid *self, const char *ldif);
 
+/**
+ * The objects of a group, by name. A NULL argument of _modify keeps what is
+ * there; force deletes what others still hang off.
+ */
 int dfsr_config_group_create(const struct dfsr_change *ch, const char *group,
 			     const char *description);
 int dfsr_config_group_modify(const struct dfsr_change *ch, const char *group,
@@ -281,7 +286,7 @@ int dfsr_config_connection_delete(const struct dfsr_change *ch,
 				  const char *group, const char *from,
 				  const char *to, bool one_way);
 
-/* ---- what may be said: config/config_valid.c ------------------------------- */
+/* ---- what may be said: config/config_valid.c ----------------------------- */
 
 /**
  * True for the name of a group, folder or node: 1 to DFSR_CONFIG_NAME_MAX
@@ -307,7 +312,7 @@ char *dfsr_config_address_str(TALLOC_CTX *mem_ctx, const char *host,
 /** A name for this node made of the host's. */
 char *dfsr_config_default_name(TALLOC_CTX *mem_ctx);
 
-/* ---- tokens of `node invite`: config/config_token.c ------------------------- */
+/* ---- tokens of `node invite`: config/config_token.c ---------------------- */
 
 /** What a new node has to know of the one that it asks. */
 struct dfsr_token {

@@ -65,7 +65,7 @@ const uint8_t *dfsr_identity_fingerprint(const struct dfsr_identity *id);
 char *dfsr_fingerprint_str(const uint8_t fp[DFSR_FINGERPRINT_LEN], char *buf);
 int dfsr_fingerprint_parse(const char *s, uint8_t fp[DFSR_FINGERPRINT_LEN]);
 
-/* ---- connections: peer/peer_conn.c, peer_tls.c ---------------------------- */
+/* ---- connections: peer/peer_conn.c, peer_tls.c --------------------------- */
 
 /** One TLS connection. talloc_free() closes it. */
 struct dfsr_peer;
@@ -95,6 +95,7 @@ struct dfsr_peer_ops {
 		       void *private_data);
 };
 
+/** Fingerprint of the public key that the other side proved to have. */
 const uint8_t *dfsr_peer_fingerprint(const struct dfsr_peer *peer);
 /** "address:port" of the other side. */
 const char *dfsr_peer_remote(const struct dfsr_peer *peer);
@@ -107,7 +108,7 @@ void dfsr_peer_set_trusted(struct dfsr_peer *peer);
 void dfsr_peer_traffic(const struct dfsr_peer *peer, uint64_t *sent,
 		       uint64_t *received);
 
-/* ---- server side: peer/peer_listen.c ---------------------------------------- */
+/* ---- server side: peer/peer_listen.c ------------------------------------- */
 
 struct dfsr_listener;
 struct dfsr_listener_ops {
@@ -139,7 +140,7 @@ void dfsr_peer_reply(struct dfsr_request *request, const uint8_t *body,
 void dfsr_peer_refuse(struct dfsr_request *request, uint32_t code,
 		      const char *fmt, ...) PRINTF_ATTRIBUTE(3, 4);
 
-/* ---- client side: peer/peer_connect.c ------------------------------------- */
+/* ---- client side: peer/peer_connect.c ------------------------------------ */
 
 /**
  * Resolve, connect, handshake; refuse any key but the pinned one.

@@ -218,7 +218,7 @@ int dfsr_store_path(struct dfsr_store_txn *txn, TALLOC_CTX *mem_ctx,
 /** The engine's view over a transaction; valid as long as it is. */
 void dfsr_store_view(struct dfsr_store_txn *txn, struct dfsr_view *view);
 
-/* ---- vector, issuer, state: store/store_state.c --------------------------- */
+/* ---- vector, issuer, state: store/store_state.c -------------------------- */
 
 /** A copy of the vector below mem_ctx. */
 int dfsr_store_vv(struct dfsr_store_txn *txn, TALLOC_CTX *mem_ctx,
@@ -253,8 +253,9 @@ int dfsr_store_state_put(struct dfsr_store_txn *txn, const char *key,
 			 const void *data, size_t len);
 int dfsr_store_state_del(struct dfsr_store_txn *txn, const char *key);
 
-/* ---- holes, redo units, manifest, preexisting: store/store_lists.c -------- */
+/* ---- holes, redo units, manifest, preexisting: store/store_lists.c ------- */
 
+/** Note a version that waits; what is there under its GVSN is replaced. */
 int dfsr_store_hole_put(struct dfsr_store_txn *txn,
 			const struct dfsr_hole *hole);
 /** Removing what is not there is no error (all _del). */
@@ -266,6 +267,11 @@ int dfsr_store_hole_next(struct dfsr_store_txn *txn,
 /** Count of holes; durable value, callable from the event loop. */
 uint64_t dfsr_store_hole_count(struct dfsr_store *store);
 
+/**
+ * The redo unit of an object: at most one per UID, put before its first step
+ * and deleted after its last. _get and _next return ENOENT if there is none;
+ * _next gives the unit that follows uid, a zero id starts.
+ */
 int dfsr_store_redo_put(struct dfsr_store_txn *txn,
 			const struct dfsr_redo *redo);
 int dfsr_store_redo_get(struct dfsr_store_txn *txn, const struct dfsr_id *uid,

@@ -179,6 +179,10 @@ struct dfsr_pull {
 	int err; /* 0, EBADMSG, or ENOMEM where something is allocated */
 };
 
+/**
+ * Append values, integers little-endian. A failure stays in p->err and makes
+ * all later calls do nothing.
+ */
 void dfsr_push_init(struct dfsr_push *p, TALLOC_CTX *mem_ctx);
 void dfsr_push_u8(struct dfsr_push *p, uint8_t v);
 void dfsr_push_u16(struct dfsr_push *p, uint16_t v);
@@ -192,6 +196,10 @@ void dfsr_push_str(struct dfsr_push *p, const char *s);
 void dfsr_push_guid(struct dfsr_push *p, const struct dfsr_guid *g);
 void dfsr_push_id(struct dfsr_push *p, const struct dfsr_id *id);
 
+/**
+ * Take values from a buffer that stays the caller's. What is not there is
+ * read as zero and leaves EBADMSG in p->err; later calls do nothing.
+ */
 void dfsr_pull_init(struct dfsr_pull *p, const void *data, size_t len);
 uint8_t dfsr_pull_u8(struct dfsr_pull *p);
 uint16_t dfsr_pull_u16(struct dfsr_pull *p);
@@ -331,6 +339,7 @@ struct dfsr_record {
 	struct dfsr_lineage lineage;
 };
 
+/** Is the object a directory? */
 static inline bool dfsr_record_is_dir(const struct dfsr_record *r)
 {
 	return r->kind == DFSR_KIND_DIRECTORY;
@@ -364,6 +373,7 @@ struct dfsr_ident {
 	uint32_t btime_nsec;
 };
 
+/** Compare identities; the null identity is all zero and names nothing. */
 bool dfsr_ident_equal(const struct dfsr_ident *a, const struct dfsr_ident *b);
 bool dfsr_ident_is_null(const struct dfsr_ident *a);
 
