@@ -30,10 +30,11 @@
 #   tests/lib/*.c                  -> linked into every test
 #   docs/man/NAME.N.xml            -> bin/man/NAME.N
 
+import glob
 import os
 import re
 
-from waflib import Logs, Task
+from waflib import Task
 
 APPNAME = 'samba-dfs'
 VERSION = '0.1.0'
@@ -94,7 +95,8 @@ SAMBA_INCLUDES = '''
     S/librpc S/source4 B/source4 S/dynconfig
 '''.split()
 
-SMBD_LIBRARY = 'libsmbd-base-samba4.so.0'
+# Later versions of Samba call it libsmbd-base-private-samba.so.0.
+SMBD_LIBRARY = 'libsmbd-base-*samba*.so.0'
 STYLESHEET = ('http://docbook.sourceforge.net/release/xsl/current/manpages/'
               'docbook.xsl')
 
@@ -155,16 +157,19 @@ def configure_samba(conf):
         path = re.sub('^S', source, re.sub('^B', build, path))
         conf.env.append_value('SAMBA_CFLAGS', ['-isystem', path])
 
-    library = os.path.join(conf.env.LIBDIR, 'samba', SMBD_LIBRARY)
+    found = glob.glob(os.path.join(conf.env.LIBDIR, 'samba', SMBD_LIBRARY))
+    if len(found) != 1:
+        conf.fatal('no %s in %s/samba' % (SMBD_LIBRARY, conf.env.LIBDIR))
+    library = found[0]
     notes = conf.cmd_and_log(conf.env.READELF + ['-n', library])
     found = re.search(r'Build ID: ([0-9a-f]+)', notes)
     if not found:
         conf.fatal('%s has no build id' % library)
-    conf.msg('Build id of ' + SMBD_LIBRARY, found.group(1))
+    conf.msg('Build id of ' + library, found.group(1))
     conf.bldnode.make_node('dfsr_buildid.h').write(
         '/* The smbd that the modules are built for. Made by wscript. */\n'
         '#define DFSR_SMBD_BUILD_ID "%s"\n'
-        '#define DFSR_SMBD_LIBRARY "%s"\n' % (found.group(1), SMBD_LIBRARY))
+        '#define DFSR_SMBD_LIBRARY "%s"\n' % (found.group(1), os.path.basename(library)))
 
 
 def build(bld):
@@ -331,5 +336,5 @@ def build_manpages(bld):
 
 
 def install_rest(bld):
-    bld.install_files('/lib/systemd/system',
+    bld.install_files('${PREFIX}/lib/systemd/system',
                       'packaging/systemd/dfsrd.service')

@@ -45,7 +45,7 @@ for path in usr/sbin/dfsrd usr/bin/samba-dfs "usr/lib/$arch/libdfsr.so" \
 	"usr/lib/$arch/samba/vfs/dfsr.so" \
 	usr/include/samba-dfs/dfsr_types.h usr/share/man/man8/dfsrd.8 \
 	usr/share/man/man8/samba-dfs.8 usr/share/man/man8/vfs_dfsr.8 \
-	lib/systemd/system/dfsrd.service; do
+	usr/lib/systemd/system/dfsrd.service; do
 	test -e "$root/$path"
 	verdict $? "installed: $path"
 done
