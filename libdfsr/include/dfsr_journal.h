@@ -224,9 +224,9 @@ uint64_t dfsr_journal_writer_generation(const struct dfsr_journal_writer *w);
 /** True outside of any enter/leave pair, aio counted out by the caller. */
 uint32_t dfsr_journal_writer_active(const struct dfsr_journal_writer *w);
 /**
- * Append one record. Fills slot, incarnation, pid, counter, time, and, for
- * an INTENT, intent. Never waits and never fails: trouble is the overflow
- * mark.
+ * Append one record. Fills pid, counter, time, and, for an INTENT, slot,
+ * incarnation and intent, which the caller puts into whatever follows from
+ * that intent. Never waits and never fails: trouble is the overflow mark.
  */
 void dfsr_journal_writer_append(struct dfsr_journal_writer *w,
 				struct dfsr_journal_record *rec);
