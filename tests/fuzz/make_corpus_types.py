@@ -117,6 +117,7 @@ SEEDS = {
         create_time=TIME_MAX, size=(1 << 63) - 1, name=b"\xff" * 255,
         lineage=tuple((i + 1, VSN_MAX) for i in range(64))),
     "record_late_clock": RECORD + record(clock=TIME_MAX + 1),
+    "record_zero_hash": RECORD + record(content=bytes(32)),
     "record_private": RECORD + record(name=".DFSRPRIVATE"),
     "record_foreign_lineage": RECORD + record(lineage=((1, 20),)),
     "meta_file": META + meta(0o100644),

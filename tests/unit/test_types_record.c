@@ -408,6 +408,26 @@ static void test_frozen_form(void **state)
 	talloc_free(p.data);
 }
 
+/* What is zero is left out; written out it is a second form of one value. */
+static void test_one_form_only(void **state)
+{
+	const size_t hash_at = 3 + 2 * 4 + 3 * 24 + 5 * 8 + DFSR_HASH_LEN;
+	struct dfsr_record r;
+	struct dfsr_push p;
+	struct dfsr_pull q;
+
+	plain_file(&r);
+	dfsr_push_init(&p, *state);
+	dfsr_record_push(&p, &r);
+	assert_int_equal(p.err, 0);
+	assert_int_equal(p.data[hash_at], 0xcc);
+	memset(p.data + hash_at, 0, DFSR_HASH_LEN);
+	dfsr_pull_init(&q, p.data, p.len);
+	dfsr_record_pull(&q, &r);
+	assert_int_equal(q.err, EBADMSG);
+	talloc_free(p.data);
+}
+
 static void test_push_refuses(void **state)
 {
 	struct dfsr_record r;
@@ -555,6 +575,7 @@ int main(void)
 		T(test_round_trips),
 		T(test_damage),
 		T(test_frozen_form),
+		T(test_one_form_only),
 		T(test_push_refuses),
 		T(test_stamps),
 		T(test_stamp_equality),

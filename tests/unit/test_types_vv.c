@@ -420,12 +420,17 @@ static void test_no_memory(void **state)
 static void test_no_garbage(void **state)
 {
 	struct samples s = {.state = 6};
-	struct dfsr_vv *vv = samples_vv(&s, *state, 10, 10);
-	unsigned int i;
+	struct model unused;
+	struct dfsr_vv *vv = dfsr_vv_new(*state);
+	unsigned int i, j;
 
+	assert_non_null(vv);
 	for (i = 0; i < 200; i++) {
-		struct dfsr_vv *more = samples_vv(&s, *state, 3, 10);
+		struct dfsr_vv *more = samples_vv(&s, *state, 1, 10);
 
+		for (j = 0; j < 3; j++) {
+			random_add(&s, more, &unused);
+		}
 		assert_int_equal(dfsr_vv_union(vv, more), 0);
 		assert_int_equal(dfsr_vv_union(vv, vv), 0);
 		talloc_free(more);
