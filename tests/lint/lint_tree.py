@@ -86,8 +86,8 @@ def without_comments(text):
 
 
 class Tree:
-    def __init__(self):
-        self.top = Path(__file__).resolve().parents[2]
+    def __init__(self, top=Path(__file__).resolve().parents[2]):
+        self.top = top
         self.bin = self.top / 'bin'
         names = self.output('git', 'ls-files', '-co', '--exclude-standard',
                             '--deduplicate').splitlines()
