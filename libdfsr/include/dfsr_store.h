@@ -125,7 +125,11 @@ struct dfsr_preserved {
 int dfsr_store_open(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
 		    const char *dir, const struct dfsr_guid *folder,
 		    struct dfsr_store **store);
-/* talloc_free(store) waits for units in progress, commits, and closes. */
+/*
+ * talloc_free(store) runs and commits what is queued, and closes. Requests
+ * that are still pending are completed by a later turn of the event loop.
+ * The store does not survive a fork(): a child must not touch it.
+ */
 
 /** Directory that was given to open; for messages. */
 const char *dfsr_store_dir(const struct dfsr_store *store);
@@ -142,15 +146,23 @@ void dfsr_store_stats(struct dfsr_store *store, struct dfsr_store_stats *s);
 
 /* ---- units -------------------------------------------------------------- */
 
-/** @return 0 to keep what it did, anything else to undo it */
+/**
+ * A unit may run more than once: when the map has to grow, everything that
+ * its group did is undone and every unit of it starts again. So it computes
+ * its results from the transaction and its input, assigns what it hands back
+ * instead of adding to it, and does nothing that cannot be done twice. An
+ * error of a store call is handed up.
+ *
+ * @return 0 to keep what it did, anything else to undo it
+ */
 typedef int (*dfsr_store_unit_fn)(struct dfsr_store_txn *txn,
 				  void *private_data);
 
 /**
  * Run one atomic unit and wait until it is durable. private_data must stay
- * valid until the request is done; the request must not be freed earlier
- * (its destructor detaches: the unit still runs, the result is dropped, and
- * private_data is talloc_steal'ed to the queue if it is a talloc pointer).
+ * valid until the request is done. A request that is freed earlier waits in
+ * place until its unit has run, so private_data may be the state of the
+ * caller's own request. ev is the one that was given to dfsr_store_open().
  */
 struct tevent_req *dfsr_store_unit_send(TALLOC_CTX *mem_ctx,
 					struct tevent_context *ev,
@@ -166,7 +178,8 @@ int dfsr_store_unit(struct dfsr_store *store, dfsr_store_unit_fn fn,
 
 /**
  * A read transaction of the calling thread over what is durable. Keep it
- * short: never over a wait (semantics B18).
+ * short: never over a wait (semantics B18), and not over dfsr_store_unit(),
+ * which may have to wait for the last reader before the map can grow.
  */
 int dfsr_store_read_begin(struct dfsr_store *store,
 			  struct dfsr_store_txn **txn);
