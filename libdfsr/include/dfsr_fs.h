@@ -64,10 +64,29 @@ int dfsr_fs_open(const struct dfsr_fs_root *root, const char *relpath,
 int dfsr_fs_open_parent(const struct dfsr_fs_root *root, const char *relpath,
 			const char **leaf);
 
+/**
+ * Open one name, or a short path, below an open directory in the same strict
+ * way. The private directories are not refused here.
+ */
+int dfsr_fs_openat(int dirfd, const char *path, int flags, mode_t mode);
+/**
+ * A descriptor that can be read, for the very inode of an O_PATH one. Never
+ * waits: a lease of somebody else comes back as EAGAIN.
+ * @return descriptor, or -1 with errno
+ */
+int dfsr_fs_reopen(int pathfd);
+
 /** Stamp of an open object. @return 0 or errno */
 int dfsr_fs_stamp(int fd, struct dfsr_stamp *stamp);
 /** Stamp of a name in a directory, symlinks not followed. */
 int dfsr_fs_stamp_at(int dirfd, const char *name, struct dfsr_stamp *stamp);
+/**
+ * As dfsr_fs_stamp_at(), and the device of this boot; "" is dirfd itself. What
+ * lies on another device than the root (a btrfs subvolume) has inode numbers
+ * of its own and is not replicated.
+ */
+int dfsr_fs_stamp_dev(int dirfd, const char *name, struct dfsr_stamp *stamp,
+		      dev_t *dev);
 /** DFSR_KIND_* of a mode, 0 for what is not replicated. */
 uint8_t dfsr_fs_kind(uint32_t mode);
 /** File handle of an open object; *len 0 if the filesystem has none. */
@@ -76,7 +95,7 @@ int dfsr_fs_handle(int fd, uint8_t fh[DFSR_FH_MAX], uint8_t *len,
 /**
  * Where the inode of a file handle is now: its path below the root.
  * @return 0, ESTALE when it is gone (or has no name below the root), or
- *         EOPNOTSUPP
+ *         EOPNOTSUPP when it lives but the kernel cannot tell its name
  */
 int dfsr_fs_handle_path(TALLOC_CTX *mem_ctx, const struct dfsr_fs_root *root,
 			const uint8_t *fh, uint8_t len, int32_t type,
@@ -94,6 +113,11 @@ int dfsr_fs_meta_read(TALLOC_CTX *mem_ctx, int fd, struct dfsr_meta **meta);
 struct dfsr_fs_problem {
 	char what[300]; /* e.g. "xattr user.DosStream.x:$DATA (70000 bytes)" */
 };
+/**
+ * Where the names of accounts are kept that do not exist here, so that the
+ * object still reads as the version that it is (docs/design/0004-metadata.md).
+ */
+#define DFSR_XATTR_ACCOUNTS "trusted.dfsr.accounts"
 /**
  * Make an object's metadata equal to meta: xattrs (foreign user.* ones are
  * removed), ACLs, owner, group, mode, and the mtime last. Account names are
@@ -122,6 +146,29 @@ int dfsr_fs_hash_fd(int fd, uint64_t *size, uint8_t hash[DFSR_HASH_LEN]);
 /** Hash of a byte string (symlink targets: content of a symlink). */
 int dfsr_fs_hash_bytes(const void *data, size_t len,
 		       uint8_t hash[DFSR_HASH_LEN]);
+
+/* ---- a whole object: fs/fs_object.c -------------------------------------- */
+
+/** One object as a version: what dfsr_watch_look() and apply both need. */
+struct dfsr_fs_object {
+	struct dfsr_stamp stamp; /* before and after all was read */
+	struct dfsr_meta *meta;	 /* child of the context given */
+	uint32_t attributes;
+	uint8_t content_hash[DFSR_HASH_LEN];
+	uint8_t meta_hash[DFSR_HASH_LEN];
+};
+/**
+ * Make an object durable and read it, so that what was read is what was made
+ * durable; starts over when it changes meanwhile.
+ *
+ * @param[in] pathfd O_PATH descriptor of the object
+ * @param[in] dirfd  directory that holds it, made durable too; -1 for no sync
+ * @param[in] tries  how often to try
+ * @return 0, EAGAIN when it kept changing, EOPNOTSUPP for what is no file,
+ *         directory or symbolic link, or an errno
+ */
+int dfsr_fs_object_read(TALLOC_CTX *mem_ctx, int pathfd, int dirfd,
+			unsigned tries, struct dfsr_fs_object *obj);
 
 /** FILETIME now, and random bytes: the real struct dfsr_env. */
 const struct dfsr_env *dfsr_fs_env(void);

@@ -47,13 +47,18 @@ struct dfsr_look {
 	struct dfsr_meta *meta;
 };
 
-/** Read metadata and content and make them durable (fdatasync). */
+/** Make the object and its name durable, read metadata and content. */
 #define DFSR_LOOK_HASH 0x1
-/** Do not sync; the caller syncs the filesystem for a batch afterwards. */
+/**
+ * Do not sync; the caller syncs the filesystem for a batch before it looks. (A
+ * sync afterwards misses a store through a shared mapping between the hash and
+ * the sync.)
+ */
 #define DFSR_LOOK_NOSYNC 0x2
 /**
- * Hash only if the stamp differs from *known or is unsettled; metadata is
- * always cheap enough to read.
+ * Hash only if the stamp differs from *known, or *known is unsettled. Else
+ * hashed is false and only the stamps and the handle are filled: the same
+ * ctime means the same metadata.
  */
 #define DFSR_LOOK_IF_CHANGED 0x4
 
@@ -62,7 +67,8 @@ struct dfsr_look {
  *
  * @param[in] known what the store says its object looked like, or NULL
  * @return 0 (also when nothing is there), EAGAIN when it kept changing,
- *         ESTALE when its directory is gone, or an errno
+ *         ESTALE when its directory is gone (or is a symbolic link now),
+ *         EPERM and EINVAL for a path that is never replicated, or an errno
  */
 int dfsr_watch_look(TALLOC_CTX *mem_ctx, const struct dfsr_fs_root *root,
 		    const char *relpath, unsigned flags,
@@ -107,8 +113,12 @@ struct dfsr_extent {
 };
 /** Most extents of one answer. */
 #define DFSR_EXTENTS_MAX 4096
+/** Most bytes of one answer. */
+#define DFSR_SOURCE_READ_MAX (8 * 1024 * 1024)
 /**
- * Read [ofs, ofs + len) as runs of data below mem_ctx.
+ * Read [ofs, ofs + len) as runs of data below mem_ctx; what lies behind the end
+ * of the file is left out.
+ * @param[in] len at most DFSR_SOURCE_READ_MAX, else EINVAL
  * @return 0, ESTALE when the object has changed since it was opened
  */
 int dfsr_source_read(struct dfsr_source *source, TALLOC_CTX *mem_ctx,
