@@ -422,7 +422,10 @@ static void test_rotation_under_load(void **state)
 		assert_int_equal(ret, 0);
 		i = rec.object.ino - 1;
 		assert_int_equal(rec.counter, ++next[i]);
-		got++;
+		if (++got % 1000 == 0) {
+			assert_int_equal(dfsr_journal_reader_seal(h.r, 4096),
+					 0);
+		}
 	}
 	for (i = 0; i < LOAD_WRITERS; i++) {
 		help_wait(pid[i]);
