@@ -229,6 +229,42 @@ static int vector_end(struct dfsr_store_txn *txn, struct dfsr_vv *vv)
 	return 0;
 }
 
+static uint64_t entry_tag(const struct dfsr_vv *vv, const struct dfsr_guid *db)
+{
+	uint32_t i;
+
+	for (i = 0; i < vv->num_entries; i++) {
+		if (dfsr_guid_cmp(&vv->entries[i].db, db) == 0) {
+			return vv->entries[i].tag;
+		}
+	}
+	return 0;
+}
+
+/* A number that is known already may still bring the tag of the highest. */
+static bool tag_is_news(const struct dfsr_vv *vv, const struct dfsr_guid *db,
+			uint64_t vsn, uint64_t tag)
+{
+	return tag != 0 && dfsr_vv_high(vv, db) == vsn &&
+	       entry_tag(vv, db) == 0;
+}
+
+static bool any_tag_is_news(const struct dfsr_vv *vv,
+			    const struct dfsr_vv *from)
+{
+	uint32_t i;
+
+	for (i = 0; i < from->num_entries; i++) {
+		const struct dfsr_vv_entry *e = &from->entries[i];
+
+		if (tag_is_news(vv, &e->db, dfsr_vv_high(from, &e->db),
+				e->tag)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int dfsr_store_vv_add(struct dfsr_store_txn *txn, const struct dfsr_id *gvsn,
 		      uint64_t tag)
 {
@@ -238,7 +274,8 @@ int dfsr_store_vv_add(struct dfsr_store_txn *txn, const struct dfsr_id *gvsn,
 	if (txn->top == NULL) {
 		return EROFS;
 	}
-	if (dfsr_vv_contains(txn->mem.vec->vv, gvsn)) {
+	if (dfsr_vv_contains(txn->mem.vec->vv, gvsn) &&
+	    !tag_is_news(txn->mem.vec->vv, &gvsn->db, gvsn->vsn, tag)) {
 		return 0;
 	}
 	vv = vector_begin(txn);
@@ -261,7 +298,8 @@ int dfsr_store_vv_union(struct dfsr_store_txn *txn, const struct dfsr_vv *from)
 	if (txn->top == NULL) {
 		return EROFS;
 	}
-	if (dfsr_vv_covers(txn->mem.vec->vv, from)) {
+	if (dfsr_vv_covers(txn->mem.vec->vv, from) &&
+	    !any_tag_is_news(txn->mem.vec->vv, from)) {
 		return 0;
 	}
 	vv = vector_begin(txn);
