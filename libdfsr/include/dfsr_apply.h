@@ -132,6 +132,12 @@ struct dfsr_apply_step {
 	struct dfsr_ident new_parent; /* of new_path, checked */
 	struct dfsr_stamp expect; /* own object at path; null ident: none */
 	const char *staged;	/* INSTALL, REPLACE */
+	/**
+	 * INSTALL, REPLACE: who the staged object is (the redo unit says so),
+	 * null: not checked. With it a step may be repeated after a kill: what
+	 * is done already is not done twice.
+	 */
+	struct dfsr_ident staged_ident;
 	const char *park;	/* PARK, UNPARK */
 	const struct dfsr_meta *meta; /* META */
 	/** Name that a displaced object gets (REPLACE, REMOVE). */
@@ -143,13 +149,26 @@ struct dfsr_apply_step {
 	uint8_t fh_len;
 	int32_t fh_type;
 	struct dfsr_stamp displaced_stamp; /* as found, after the step */
-	/** Displaced object differs from `expect` apart from ctime. */
+	/**
+	 * The displaced object differs from `expect`; or its ctime had moved
+	 * before we touched it, so that its metadata may differ: read it to
+	 * know (dfsr_apply_displaced_read()).
+	 */
 	bool displaced_changed;
 	struct dfsr_fs_problem problem;
 };
 
 /**
- * Carry out steps: sync the staged data (by the batch), act, look at both
+ * Carry out steps. `expect` is compared without ctime, which an exchange
+ * moves, and of a directory identity and mode count only. What is not as
+ * expected (object, parent, or the path to it) is ESTALE, a name that is taken
+ * EEXIST; nothing is done then.
+ *
+ * REPLACE first moves the staged object to Displaced/<displaced> and then
+ * exchanges it with the path: so a client's object is never in Staging, and
+ * Staging can be emptied at any time.
+ *
+ * In this order: sync the staged data (by the batch), act, look at both
  * inodes, sync the directories (by the batch). A failed step does not stop
  * the others; each says in err how it went. A symlink whose target has a
  * private component is refused with EPERM.
@@ -208,7 +227,10 @@ int dfsr_apply_restore(struct dfsr_apply *apply, enum dfsr_apply_dir from,
 int dfsr_apply_restore_to(struct dfsr_apply *apply, enum dfsr_apply_dir from,
 			  const char *kept, const char *dir, const char *leaf,
 			  bool copy);
-/** Remove what is left in Staging and Parking and is not in `keep`. */
+/**
+ * Remove what is left in Staging or Parking (others: EINVAL) and is not in
+ * `keep`.
+ */
 int dfsr_apply_clean(struct dfsr_apply *apply, enum dfsr_apply_dir dir,
 		     const char *const *keep, uint32_t num_keep);
 

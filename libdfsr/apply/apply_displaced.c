@@ -1,0 +1,113 @@
+/*
+   Samba DFS Replication
+   R4 step 9: what was displaced
+
+   This program is free software; you can redistribute it and/or modify
+   it under the terms of the GNU General Public License as published by
+   the Free Software Foundation; either version 3 of the License, or
+   (at your option) any later version.
+
+   This program is distributed in the hope that it will be useful,
+   but WITHOUT ANY WARRANTY; without even the implied warranty of
+   MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+   GNU General Public License for more details.
+
+   You should have received a copy of the GNU General Public License
+   along with this program; if not, see <http://www.gnu.org/licenses/>.
+*/
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include "apply_private.h"
+
+static int displaced_open(struct dfsr_apply *apply, const char *name)
+{
+	if (!apply_name_valid(name)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return dfsr_fs_openat(apply->dirfd[DFSR_DIR_DISPLACED], name, O_PATH,
+			      0);
+}
+
+/*
+ * A read lease is granted only when no descriptor and no shared mapping of the
+ * inode can write. The stamp is read while it is held.
+ */
+static int lease_probe(int fd, struct dfsr_stamp *stamp)
+{
+	int ret, err = 0;
+
+	ret = fcntl(fd, F_SETLEASE, F_RDLCK);
+	if (ret != 0) {
+		err = errno;
+	}
+	ret = dfsr_fs_stamp(fd, stamp);
+	if (err == 0) {
+		fcntl(fd, F_SETLEASE, F_UNLCK);
+	}
+	return err != 0 ? err : ret;
+}
+
+int dfsr_apply_displaced_probe(struct dfsr_apply *apply, const char *name,
+			       struct dfsr_stamp *stamp)
+{
+	int pathfd, fd;
+	int ret;
+
+	pathfd = displaced_open(apply, name);
+	if (pathfd == -1) {
+		return errno;
+	}
+	ret = dfsr_fs_stamp(pathfd, stamp);
+	if (ret != 0 || dfsr_fs_kind(stamp->mode) != DFSR_KIND_FILE) {
+		close(pathfd);
+		return ret;
+	}
+	fd = dfsr_fs_reopen(pathfd);
+	ret = fd == -1 ? errno : 0;
+	close(pathfd);
+	if (fd != -1) {
+		ret = lease_probe(fd, stamp);
+		close(fd);
+	}
+	return ret;
+}
+
+int dfsr_apply_displaced_drop(struct dfsr_apply *apply, const char *name)
+{
+	if (!apply_name_valid(name)) {
+		return EINVAL;
+	}
+	return apply_tree_remove(apply->dirfd[DFSR_DIR_DISPLACED], name);
+}
+
+int dfsr_apply_displaced_read(TALLOC_CTX *mem_ctx, struct dfsr_apply *apply,
+			      const char *name,
+			      uint8_t content_hash[DFSR_HASH_LEN],
+			      uint8_t meta_hash[DFSR_HASH_LEN],
+			      struct dfsr_stamp *stamp)
+{
+	const unsigned tries = 4;
+	struct dfsr_fs_object obj;
+	int fd, ret;
+
+	fd = displaced_open(apply, name);
+	if (fd == -1) {
+		return errno;
+	}
+	ret = dfsr_fs_object_read(mem_ctx, fd,
+				  apply->dirfd[DFSR_DIR_DISPLACED], tries,
+				  &obj);
+	close(fd);
+	if (ret != 0) {
+		return ret;
+	}
+	*stamp = obj.stamp;
+	memcpy(content_hash, obj.content_hash, DFSR_HASH_LEN);
+	memcpy(meta_hash, obj.meta_hash, DFSR_HASH_LEN);
+	TALLOC_FREE(obj.meta);
+	return 0;
+}
