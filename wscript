@@ -216,13 +216,11 @@ def build_library(bld):
 
 
 def build_modules(bld):
-    """One .so per vfs_NAME.c; vfs_NAME_*.c belong to it."""
+    """One .so per vfs_NAME.c; vfs_NAME_*.c belong to it, others to all."""
     sources = bld.path.ant_glob('source3-modules/vfs_*.c')
-    modules = {}
-    for node in sources:
-        name = re.match(r'vfs_([a-z0-9]+)', node.name).group(1)
-        modules.setdefault(name, []).append(node)
-    if not modules:
+    names = [m.group(1) for m in
+             (re.match(r'vfs_([a-z0-9]+)\.c$', n.name) for n in sources) if m]
+    if not names:
         return
     hidden = ['-fPIC', '-fvisibility=hidden']
     porch = bld.path.ant_glob(PORCH)
@@ -231,22 +229,33 @@ def build_modules(bld):
              includes=includes(bld), cflags=hidden, use='TALLOC')
         make(bld, features='c cstlib', source='', target='dfsr_porch',
              name='porch', use='porch_objects', install_path=None)
+    common = dict(
+        features='c', includes=includes(bld),
+        cflags=['-fPIC'] + bld.env.SAMBA_CFLAGS,
+        defines=['HAVE_CONFIG_H=1', '__STDC_WANT_LIB_EXT1__=1'] +
+        ['vfs_%s_init=samba_init_module' % name for name in names],
+        use='TALLOC')
+
+    def owner(node):
+        return re.match(r'vfs_([a-z0-9]+)', node.name).group(1)
+
+    shared = [n for n in sources if owner(n) not in names]
+    make(bld, source=shared, target='vfs_shared_objects', **common)
     env = bld.env.derive()
     env.cshlib_PATTERN = '%s.so'
     exports = bld.path.find_node('source3-modules/exports.map').abspath()
-    for name, files in modules.items():
-        make(
-            bld, features='c cshlib', source=files, target='vfs/' + name, name='vfs_' + name, env=env,
-            includes=includes(bld),
-            cflags=['-fPIC'] + bld.env.SAMBA_CFLAGS,
-            defines=['HAVE_CONFIG_H=1', '__STDC_WANT_LIB_EXT1__=1',
-                     'vfs_%s_init=samba_init_module' % name],
-            # The map hides all but the init function. What stays undefined
-            # here smbd has loaded; tests/lint proves it.
-            linkflags=['-Wl,--version-script=' + exports,
-                       '-Wl,--exclude-libs,ALL'],
-            use=('porch ' if porch else '') + 'TALLOC',
-            install_path='${VFSDIR}')
+    for name in names:
+        make(bld, source=[n for n in sources if owner(n) == name],
+             target='vfs_%s_objects' % name, **common)
+        # The map hides all but the init function. What stays undefined here
+        # smbd has loaded; tests/lint proves it.
+        make(bld, features='c cshlib', source='', target='vfs/' + name,
+             name='vfs_' + name, env=env,
+             linkflags=['-Wl,--version-script=' + exports,
+                        '-Wl,--exclude-libs,ALL'],
+             use='vfs_%s_objects vfs_shared_objects %sTALLOC' % (
+                 name, 'porch ' if porch else ''),
+             install_path='${VFSDIR}')
 
 
 def program(bld, name, folder, install_path):
