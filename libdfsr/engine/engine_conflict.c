@@ -64,7 +64,8 @@ int dfsr_conflict_end_tree(struct dfsr_batch *b, struct dfsr_item *it,
 {
 	struct end_tree s = {.b = b, .it = it};
 
-	return dfsr_tree_walk(&b->ov->view, top, below_only, end_one, &s);
+	return dfsr_tree_walk(&b->ov->view, top, below_only,
+			      &it->offer->update.uid, end_one, &s);
 }
 
 static int issue_alias(struct dfsr_batch *b, struct dfsr_item *it,

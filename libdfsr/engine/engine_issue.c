@@ -199,47 +199,54 @@ struct walk_frame {
 	char after[DFSR_FOLD_MAX + 1];
 };
 
-/* The frames are on the heap: 2048 of them would be too much for a stack. */
-static int walk_push(struct walk_frame **frames, size_t *depth,
-		     const struct dfsr_record *dir)
+struct walk {
+	const struct dfsr_view *view;
+	bool below_only;
+	const struct dfsr_id *except;
+	dfsr_tree_fn fn;
+	void *private_data;
+	struct walk_frame *frames; /* on the heap: there may be 2048 */
+	size_t depth;
+};
+
+static int walk_push(struct walk *w, const struct dfsr_record *dir)
 {
 	struct walk_frame *f;
-	size_t n = *depth;
+	size_t n = w->depth;
 
 	if (n >= DFSR_DEPTH_MAX) {
 		return ELOOP;
 	}
-	if (n >= talloc_array_length(*frames)) {
-		f = talloc_realloc(NULL, *frames, struct walk_frame,
+	if (n >= talloc_array_length(w->frames)) {
+		f = talloc_realloc(NULL, w->frames, struct walk_frame,
 				   n == 0 ? 8 : n * 2);
 		if (f == NULL) {
 			return ENOMEM;
 		}
-		*frames = f;
+		w->frames = f;
 	}
-	(*frames)[n].dir = *dir;
-	(*frames)[n].after[0] = '\0';
-	*depth = n + 1;
+	w->frames[n].dir = *dir;
+	w->frames[n].after[0] = '\0';
+	w->depth = n + 1;
 	return 0;
 }
 
 /* One step: go down, or report an object whose children are all reported. */
-static int walk_step(const struct dfsr_view *view, struct walk_frame **frames,
-		     size_t *depth, bool below_only, dfsr_tree_fn fn,
-		     void *private_data)
+static int walk_step(struct walk *w)
 {
-	struct walk_frame *f = &(*frames)[*depth - 1];
+	const struct dfsr_view *view = w->view;
+	struct walk_frame *f = &w->frames[w->depth - 1];
 	struct dfsr_record child;
 	int ret;
 
 	ret = view->next_child(view->private_data, &f->dir.uid, f->after,
 			       &child);
 	if (ret == ENOENT) {
-		*depth -= 1;
-		if (*depth == 0 && below_only) {
+		w->depth -= 1;
+		if (w->depth == 0 && w->below_only) {
 			return 0;
 		}
-		return fn(private_data, &f->dir);
+		return w->fn(w->private_data, &f->dir);
 	}
 	if (ret != 0) {
 		return ret;
@@ -247,28 +254,36 @@ static int walk_step(const struct dfsr_view *view, struct walk_frame **frames,
 	if (dfsr_fold(child.name, f->after) == 0) {
 		return EINVAL;
 	}
-	if (dfsr_record_is_dir(&child)) {
-		return walk_push(frames, depth, &child);
+	if (w->except != NULL && dfsr_id_equal(&child.uid, w->except)) {
+		return 0;
 	}
-	return fn(private_data, &child);
+	if (dfsr_record_is_dir(&child)) {
+		return walk_push(w, &child);
+	}
+	return w->fn(w->private_data, &child);
 }
 
 int dfsr_tree_walk(const struct dfsr_view *view, const struct dfsr_record *top,
-		   bool below_only, dfsr_tree_fn fn, void *private_data)
+		   bool below_only, const struct dfsr_id *except,
+		   dfsr_tree_fn fn, void *private_data)
 {
-	struct walk_frame *frames = NULL;
-	size_t depth = 0;
+	struct walk w = {
+		.view = view,
+		.below_only = below_only,
+		.except = except,
+		.fn = fn,
+		.private_data = private_data,
+	};
 	int ret;
 
 	if (!dfsr_record_is_dir(top)) {
 		return below_only ? 0 : fn(private_data, top);
 	}
-	ret = walk_push(&frames, &depth, top);
-	while (ret == 0 && depth > 0) {
-		ret = walk_step(view, &frames, &depth, below_only, fn,
-				private_data);
+	ret = walk_push(&w, top);
+	while (ret == 0 && w.depth > 0) {
+		ret = walk_step(&w);
 	}
-	talloc_free(frames);
+	talloc_free(w.frames);
 	return ret;
 }
 

@@ -160,10 +160,6 @@ static int end_one(void *private_data, const struct dfsr_record *r)
 	struct dfsr_record rec = *r;
 	int ret;
 
-	if (l->have_u && dfsr_id_equal(&r->uid, &l->u.uid)) {
-		/* it moved out of the tree that ends */
-		return 0;
-	}
 	rec.present = false;
 	ret = dfsr_issue_next(l->issuer, l->view, r, l->obs->uncertain, &rec);
 	if (ret != 0) {
@@ -174,7 +170,8 @@ static int end_one(void *private_data, const struct dfsr_record *r)
 
 static int end_tree(struct local *l, const struct dfsr_record *top)
 {
-	return dfsr_tree_walk(l->view, top, false, end_one, l);
+	return dfsr_tree_walk(l->view, top, false,
+			      l->have_u ? &l->u.uid : NULL, end_one, l);
 }
 
 /* ---- the cases ----------------------------------------------------------- */

@@ -82,10 +82,12 @@ int dfsr_issue_name_loser(struct dfsr_issuer *issuer,
 typedef int (*dfsr_tree_fn)(void *private_data, const struct dfsr_record *r);
 /**
  * Call fn for everything live below top, children before their directory,
- * and for top itself at last unless below_only.
+ * and for top itself at last unless below_only. `except`, if not NULL, is
+ * left out with all that is below it: it moves out of the tree.
  */
 int dfsr_tree_walk(const struct dfsr_view *view, const struct dfsr_record *top,
-		   bool below_only, dfsr_tree_fn fn, void *private_data);
+		   bool below_only, const struct dfsr_id *except,
+		   dfsr_tree_fn fn, void *private_data);
 /** As dfsr_engine_resolve(); *last is the last UID that was looked for. */
 int dfsr_resolve_last(const struct dfsr_view *view, const struct dfsr_id *dir,
 		      struct dfsr_record *r, struct dfsr_id *last);

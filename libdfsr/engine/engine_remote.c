@@ -188,20 +188,30 @@ static int reissue_directory(struct dfsr_batch *b, struct dfsr_item *it)
  * A child that the server has seen is gone from the directory there, or the
  * tombstone would not be: its own update is on its way.
  */
-static int evaluate_child(struct dfsr_batch *b, struct dfsr_item *it,
-			  const struct dfsr_record *child)
+static bool child_is_going(struct dfsr_batch *b, struct dfsr_item *it,
+			   const struct dfsr_record *child)
 {
 	struct dfsr_item *open = dfsr_batch_open(b, &child->uid);
-	int ret;
 
 	if (open != NULL) {
 		dfsr_batch_block(it, open, DFSR_WAIT_CHILDREN, &child->uid);
-		return 0;
+		return true;
 	}
 	if (!dfsr_batch_may_judge(b) ||
 	    dfsr_vv_contains(b->round->server_vv, &child->gvsn))
 	{
 		dfsr_batch_hold(it, DFSR_WAIT_CHILDREN, &child->uid);
+		return true;
+	}
+	return false;
+}
+
+static int evaluate_child(struct dfsr_batch *b, struct dfsr_item *it,
+			  const struct dfsr_record *child)
+{
+	int ret;
+
+	if (child_is_going(b, it, child)) {
 		return 0;
 	}
 	if (!it->offer->update.name_conflict) {
@@ -253,6 +263,65 @@ static int evaluate_alias_live(struct dfsr_batch *b, struct dfsr_item *it,
 	return ret;
 }
 
+/*
+ * The winner has been deleted meanwhile, and what lives in the loser keeps
+ * it alive (B12): it is issued again in the place, and on the object, of the
+ * loser.
+ */
+static int revive_winner(struct dfsr_batch *b, struct dfsr_item *it,
+			 const struct dfsr_record *w)
+{
+	const struct dfsr_record *r = &it->d->local;
+	struct dfsr_record rec = *w;
+	int ret;
+
+	rec.present = true;
+	rec.parent = r->parent;
+	rec.attributes = r->attributes;
+	memcpy(rec.meta_hash, r->meta_hash, sizeof(rec.meta_hash));
+	memcpy(rec.name, r->name, sizeof(rec.name));
+	ret = dfsr_issue_resolution(b->issuer, w, NULL, &rec);
+	if (ret == 0) {
+		ret = dfsr_batch_issue(b, it, &rec);
+	}
+	if (ret != 0) {
+		return ret;
+	}
+	it->d->issued.e[it->d->issued.num - 1].observed = true;
+	it->d->parts = 0;
+	return dfsr_batch_install(b, it);
+}
+
+/* The winner is a tombstone w here. */
+static int evaluate_alias_dead(struct dfsr_batch *b, struct dfsr_item *it,
+			       const struct dfsr_record *w)
+{
+	struct dfsr_record child;
+	int ret;
+
+	it->d->parts = DFSR_PART_DELETE;
+	if (it->offer->busy) {
+		dfsr_batch_hold(it, DFSR_WAIT_BUSY, &it->offer->update.uid);
+		return 0;
+	}
+	ret = dfsr_overlay_any_child(b->ov, &it->d->local.uid, it->after,
+				     &child);
+	if (ret == ENOENT) {
+		return dfsr_batch_install(b, it);
+	}
+	if (ret != 0 || child_is_going(b, it, &child)) {
+		return ret;
+	}
+	if (!w->name_conflict) {
+		return revive_winner(b, it, w);
+	}
+	ret = dfsr_conflict_end_tree(b, it, &it->d->local, true);
+	if (ret != 0) {
+		return ret;
+	}
+	return dfsr_batch_install(b, it);
+}
+
 static int evaluate_alias(struct dfsr_batch *b, struct dfsr_item *it)
 {
 	const struct dfsr_record *u = &it->offer->update;
@@ -288,9 +357,12 @@ static int evaluate_alias(struct dfsr_batch *b, struct dfsr_item *it)
 		open = dfsr_batch_open(b, &last);
 		if (open != NULL) {
 			dfsr_batch_block(it, open, DFSR_WAIT_PARENT, &last);
-		} else {
-			dfsr_batch_hold(it, DFSR_WAIT_PARENT, &last);
+			return 0;
 		}
+		if (ret == 0 && dfsr_record_is_dir(&w)) {
+			return evaluate_alias_dead(b, it, &w);
+		}
+		dfsr_batch_hold(it, DFSR_WAIT_PARENT, &last);
 		return 0;
 	}
 	d->parts = DFSR_PART_DELETE;
