@@ -21,7 +21,7 @@
 # Files are found by their place, so that a new one needs no edit here:
 #
 #   libdfsr/<room>/*.c             -> bin/libdfsr.so.0, bin/libdfsr_all.a
-#   source3-modules/vfs_NAME*.c    -> bin/vfs/NAME.so
+#   source3-modules/vfs_NAME*.c    -> bin/vfs/NAME.so (see build_modules)
 #   server/*.c                     -> bin/dfsrd
 #   tools/*.c                      -> bin/samba-dfs
 #   tests/unit/test_*.c            -> bin/tests/unit/test_*
@@ -216,10 +216,11 @@ def build_library(bld):
 
 
 def build_modules(bld):
-    """One .so per vfs_NAME.c; vfs_NAME_*.c belong to it, others to all."""
+    """One .so per vfs_NAME.c that defines vfs_NAME_init(). vfs_NAME_*.c
+    belong to it; the other files are part of every module."""
     sources = bld.path.ant_glob('source3-modules/vfs_*.c')
-    names = [m.group(1) for m in
-             (re.match(r'vfs_([a-z0-9]+)\.c$', n.name) for n in sources) if m]
+    names = [n.name[len('vfs_'):-len('.c')] for n in sources
+             if n.name[:-len('.c')] + '_init(' in n.read(encoding='utf-8')]
     if not names:
         return
     hidden = ['-fPIC', '-fvisibility=hidden']
