@@ -98,12 +98,14 @@ static struct store_unit *queue_take_group(struct store_queue *q)
 
 /* ---- the thread ------------------------------------------------------- */
 
-/* With the lock held: the group's results become visible. */
-static void group_hand_over(struct dfsr_store *store, struct store_unit *u)
+/*
+ * With the lock held: the group's results become visible.
+ * @return true if the event loop has to be woken
+ */
+static bool group_hand_over(struct dfsr_store *store, struct store_unit *u)
 {
 	struct store_unit *next = NULL;
-	uint64_t one = 1;
-	ssize_t ret;
+	bool ring;
 
 	for (; u != NULL; u = next) {
 		next = u->next;
@@ -115,18 +117,26 @@ static void group_hand_over(struct dfsr_store *store, struct store_unit *u)
 	if (store->waiters > 0) {
 		pthread_cond_broadcast(&store->finished);
 	}
-	if (store->done.head != NULL && !store->ringing) {
-		do {
-			ret = write(store->event_fd, &one, sizeof(one));
-		} while (ret == -1 && errno == EINTR);
-		store->ringing = true;
-	}
+	ring = store->done.head != NULL && !store->ringing;
+	store->ringing = store->ringing || ring;
+	return ring;
+}
+
+static void ring_bell(struct dfsr_store *store)
+{
+	uint64_t one = 1;
+	ssize_t ret;
+
+	do {
+		ret = write(store->event_fd, &one, sizeof(one));
+	} while (ret == -1 && errno == EINTR);
 }
 
 static void *store_thread(void *private_data)
 {
 	struct dfsr_store *store = private_data;
 	struct store_unit *group = NULL;
+	bool ring;
 
 	pthread_mutex_lock(&store->lock);
 	for (;;) {
@@ -140,7 +150,13 @@ static void *store_thread(void *private_data)
 		pthread_mutex_unlock(&store->lock);
 		store_group_run(store, group);
 		pthread_mutex_lock(&store->lock);
-		group_hand_over(store, group);
+		ring = group_hand_over(store, group);
+		pthread_mutex_unlock(&store->lock);
+		if (ring) {
+			/* outside, or the woken one waits for the lock */
+			ring_bell(store);
+		}
+		pthread_mutex_lock(&store->lock);
 	}
 	pthread_mutex_unlock(&store->lock);
 	return NULL;
@@ -324,12 +340,11 @@ static int unit_state_destructor(struct unit_state *state)
 	return 0;
 }
 
-static void unit_queue(struct dfsr_store *store, struct store_unit *u)
+/* @return true if the thread has to be woken */
+static bool unit_queue(struct dfsr_store *store, struct store_unit *u)
 {
 	store_queue_add(&store->queue, u);
-	if (store->queue.head == u) {
-		pthread_cond_signal(&store->work);
-	}
+	return store->queue.head == u;
 }
 
 struct tevent_req *dfsr_store_unit_send(TALLOC_CTX *mem_ctx,
@@ -340,6 +355,7 @@ struct tevent_req *dfsr_store_unit_send(TALLOC_CTX *mem_ctx,
 {
 	struct tevent_req *req = NULL;
 	struct unit_state *state = NULL;
+	bool wake;
 
 	req = tevent_req_create(mem_ctx, &state, struct unit_state);
 	if (req == NULL) {
@@ -357,8 +373,11 @@ struct tevent_req *dfsr_store_unit_send(TALLOC_CTX *mem_ctx,
 	state->unit->req = req;
 	talloc_set_destructor(state, unit_state_destructor);
 	pthread_mutex_lock(&store->lock);
-	unit_queue(store, state->unit);
+	wake = unit_queue(store, state->unit);
 	pthread_mutex_unlock(&store->lock);
+	if (wake) {
+		pthread_cond_signal(&store->work);
+	}
 	return req;
 }
 
@@ -399,7 +418,9 @@ int dfsr_store_unit(struct dfsr_store *store, dfsr_store_unit_fn fn,
 	}
 	u->in_place = true;
 	pthread_mutex_lock(&store->lock);
-	unit_queue(store, u);
+	if (unit_queue(store, u)) {
+		pthread_cond_signal(&store->work);
+	}
 	unit_wait(store, u);
 	pthread_mutex_unlock(&store->lock);
 	result = u->result;
