@@ -72,6 +72,15 @@ static bool alive_heard(struct dfsr_peer *peer)
 	return true;
 }
 
+/* We do not listen: only let the other side know that we live. */
+static void alive_deaf(struct dfsr_peer *peer)
+{
+	peer->silent_ticks = 0;
+	if (peer->ping_ticks * alive_tick_ms() >= peer_timing.ping_ms) {
+		alive_ping(peer);
+	}
+}
+
 static void alive_silent(struct dfsr_peer *peer)
 {
 	uint32_t tick = alive_tick_ms();
@@ -79,13 +88,6 @@ static void alive_silent(struct dfsr_peer *peer)
 	peer_buf_shrink(&peer->net_in);
 	peer_buf_shrink(&peer->net_out);
 	peer_buf_shrink(&peer->stage);
-	if (peer->stopped) {
-		peer->silent_ticks = 0;
-		if (peer->ping_ticks * tick >= peer_timing.ping_ms) {
-			alive_ping(peer);
-		}
-		return;
-	}
 	peer->silent_ticks++;
 	if (peer->silent_ticks * tick > peer_timing.dead_ms) {
 		peer_fail(peer, ETIMEDOUT,
@@ -108,7 +110,9 @@ static void alive_tick(struct tevent_context *ev, struct tevent_timer *te,
 	(void)now;
 	TALLOC_FREE(peer->tick);
 	peer->ping_ticks++;
-	if (!alive_heard(peer)) {
+	if (peer->stopped) {
+		alive_deaf(peer);
+	} else if (!alive_heard(peer)) {
 		alive_silent(peer);
 	}
 	if (peer->err == 0 && alive_arm(peer) != 0) {
