@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "journal_folders.h"
+#include "journal_control_folders.h"
 #include "journal_reader.h"
 
 int dfsr_journal_reader_seal(struct dfsr_journal_reader *r, size_t max_size)

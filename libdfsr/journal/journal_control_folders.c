@@ -25,7 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "journal_private.h"
-#include "journal_folders.h"
+#include "journal_control_folders.h"
 
 /*
  *   dfsr-folders 1 <generation> <number of folders>

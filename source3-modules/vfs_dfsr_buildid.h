@@ -1,6 +1,6 @@
 /*
    Samba DFS Replication
-   The change log: writing the folder table
+   Which build of a shared library is loaded
 
    This program is free software; you can redistribute it and/or modify
    it under the terms of the GNU General Public License as published by
@@ -16,17 +16,19 @@
    along with this program; if not, see <http://www.gnu.org/licenses/>.
 */
 
-#ifndef __JOURNAL_FOLDERS_H__
-#define __JOURNAL_FOLDERS_H__
+#ifndef __VFS_DFSR_BUILDID_H__
+#define __VFS_DFSR_BUILDID_H__
 
-#include <limits.h>
-#include "../include/dfsr_journal.h"
+#include <stdbool.h>
+
+/** Room for a printed build id. */
+#define DFSR_BUILDID_STRLEN 129
 
 /**
- * The text of a folder table, to be released with free().
- * @return 0, E2BIG, EINVAL (a path that is not absolute), ENOMEM
+ * The GNU build id of the loaded library whose file name begins with name,
+ * in lower-case hex, "" if it has none.
+ * @return false if there is none
  */
-int journal_folders_format(const struct dfsr_journal_folders *table,
-			   char **text, size_t *len);
+bool dfsr_buildid_of(const char *name, char buf[DFSR_BUILDID_STRLEN]);
 
-#endif /* __JOURNAL_FOLDERS_H__ */
+#endif /* __VFS_DFSR_BUILDID_H__ */
