@@ -256,6 +256,7 @@ int dfsr_fs_reopen(int pathfd)
  */
 static bool fsid_uuid(int fd, uint8_t fsid[16])
 {
+	static const uint8_t none[16];
 	struct fs_ioc_uuid any = {0};
 	struct fs_ext4_uuid ext4 = {.len = 16};
 	struct btrfs_ioctl_fs_info_args btrfs = {0};
@@ -272,7 +273,7 @@ static bool fsid_uuid(int fd, uint8_t fsid[16])
 	} else {
 		return false;
 	}
-	return true;
+	return memcmp(fsid, none, sizeof(none)) != 0;
 }
 
 int dfsr_fs_fsid(int fd, uint8_t fsid[16])

@@ -137,6 +137,10 @@ static int look_once(struct look_state *s)
 	}
 	fd = dfsr_fs_openat(s->dirfd, s->leaf == NULL ? "." : s->leaf, O_PATH,
 			    0);
+	if (fd == -1 && errno == EXDEV) {
+		look->exists = true; /* a mount point: kind 0 */
+		return dfsr_fs_stamp_at(s->dirfd, s->leaf, &look->stamp);
+	}
 	if (fd == -1) {
 		return errno == ENOENT ? 0 : errno;
 	}
