@@ -210,9 +210,11 @@ int dfsr_batch_install(struct dfsr_batch *b, struct dfsr_item *it)
 
 /* ---- circles ------------------------------------------------------------- */
 
+/* An alias can be parked too: its children go on from there. */
 static bool may_park(const struct dfsr_batch *b, const struct dfsr_item *waiter)
 {
 	const struct dfsr_item *it = waiter->blocker;
+	const struct dfsr_record *u = &it->offer->update;
 
 	switch (waiter->d->wait) {
 	case DFSR_WAIT_NAME:
@@ -222,10 +224,13 @@ static bool may_park(const struct dfsr_batch *b, const struct dfsr_item *waiter)
 	default:
 		return false;
 	}
-	return it->offer->update.present && dfsr_remote_live_local(it) &&
-	       (it->d->parts & DFSR_PART_NAME) && !it->offer->busy &&
-	       !it->parked && !it->no_park &&
-	       !dfsr_batch_lacks_bytes(b, it);
+	if (!dfsr_record_is_alias(u) &&
+	    !(u->present && (it->d->parts & DFSR_PART_NAME)))
+	{
+		return false;
+	}
+	return dfsr_remote_live_local(it) && !it->offer->busy && !it->parked &&
+	       !it->no_park && !dfsr_batch_lacks_bytes(b, it);
 }
 
 /* Park one item of the circle that `it` is part of. */
@@ -392,6 +397,19 @@ static void sweep(struct dfsr_batch *b)
 	}
 }
 
+/*
+ * A parked object has to find its new place, or to lose it for good: then it
+ * is taken from where it is parked. Going back is not possible.
+ */
+static bool well_parked(const struct dfsr_item *it)
+{
+	if (it->state != DFSR_ITEM_DONE) {
+		return false;
+	}
+	return it->d->verdict == DFSR_VERDICT_INSTALL ||
+	       (it->d->verdict == DFSR_VERDICT_LOSES && it->d->name_conflict);
+}
+
 /* What was parked and got no place must not have been parked. */
 static bool parked_in_vain(struct dfsr_batch *b)
 {
@@ -401,9 +419,7 @@ static bool parked_in_vain(struct dfsr_batch *b)
 	for (i = 0; i < b->num; i++) {
 		struct dfsr_item *it = &b->items[i];
 
-		if (it->parked && (it->state != DFSR_ITEM_DONE ||
-				   it->d->verdict != DFSR_VERDICT_INSTALL))
-		{
+		if (it->parked && !well_parked(it)) {
 			it->no_park = true;
 			found = true;
 		}

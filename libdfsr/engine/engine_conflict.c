@@ -41,6 +41,30 @@
  * winner's object, children and all; parts say what is to be changed on it.
  */
 
+int dfsr_conflict_seen(struct dfsr_batch *b, const struct dfsr_record *r,
+		       const struct dfsr_id *dir, bool *seen)
+{
+	const struct dfsr_vv *vv = b->round->server_vv;
+	struct dfsr_id id = r->parent;
+	struct dfsr_record p;
+	unsigned i;
+	int ret;
+
+	*seen = dfsr_vv_contains(vv, &r->gvsn);
+	for (i = 0; *seen && !dfsr_id_equal(&id, dir); i++) {
+		ret = b->ov->view.by_uid(b->ov, &id, &p);
+		if (ret != 0) {
+			return ret == ENOENT ? 0 : ret;
+		}
+		if (!dfsr_record_is_alias(&p) || i > DFSR_ALIAS_DEPTH_MAX) {
+			return 0;
+		}
+		*seen = dfsr_vv_contains(vv, &p.gvsn);
+		id = p.merged_into;
+	}
+	return 0;
+}
+
 struct end_tree {
 	struct dfsr_batch *b;
 	struct dfsr_item *it;
@@ -130,8 +154,8 @@ static int merge_both(struct dfsr_batch *b, struct dfsr_item *it,
 	bool unclear = false;
 	int ret;
 
-	ret = dfsr_merge_plan(b->ov, b, loser, winner, &plan, &open,
-			      &unclear);
+	ret = dfsr_merge_plan(b->ov, b, loser, winner, NULL, false, &plan,
+			      &open, &unclear);
 	if (ret != 0) {
 		return ret;
 	}
@@ -284,8 +308,28 @@ static int becomes_alias_of(struct dfsr_batch *b, const struct dfsr_item *it,
 	return 0;
 }
 
+/* Does the server know of both at this name, so that one of them is gone? */
+static int has_moved(struct dfsr_batch *b, const struct dfsr_record *u,
+		     const struct dfsr_id *dir, const struct dfsr_record *h,
+		     bool *moved)
+{
+	bool seen;
+	int ret;
+
+	*moved = dfsr_lineage_has(&u->lineage, &h->gvsn);
+	if (*moved) {
+		return 0;
+	}
+	ret = dfsr_conflict_seen(b, h, dir, &seen);
+	if (ret == 0 && seen) {
+		ret = dfsr_conflict_seen(b, u, dir, &seen);
+	}
+	*moved = seen;
+	return ret;
+}
+
 int dfsr_conflict_name(struct dfsr_batch *b, struct dfsr_item *it,
-		       const struct dfsr_record *h)
+		       const struct dfsr_id *dir, const struct dfsr_record *h)
 {
 	const struct dfsr_record *u = &it->offer->update;
 	struct dfsr_item *open = dfsr_batch_open(b, &h->uid);
@@ -301,10 +345,11 @@ int dfsr_conflict_name(struct dfsr_batch *b, struct dfsr_item *it,
 		}
 		return ret;
 	}
-	if (!dfsr_batch_may_judge(b) ||
-	    dfsr_vv_contains(b->round->server_vv, &h->gvsn) ||
-	    dfsr_lineage_has(&u->lineage, &h->gvsn))
-	{
+	ret = has_moved(b, u, dir, h, &yes);
+	if (ret != 0) {
+		return ret;
+	}
+	if (!dfsr_batch_may_judge(b) || yes) {
 		dfsr_batch_hold(it, DFSR_WAIT_NAME, &h->uid);
 		return 0;
 	}

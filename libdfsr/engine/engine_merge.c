@@ -33,6 +33,29 @@
  * onto one of the same name that still has children.
  */
 
+int dfsr_merge_passes(struct dfsr_batch *b, const struct dfsr_id *parent,
+		      const struct dfsr_id *alias, bool *yes)
+{
+	struct dfsr_id id = *parent;
+	struct dfsr_record r;
+	unsigned i;
+	int ret;
+
+	*yes = false;
+	for (i = 0; i < DFSR_ALIAS_DEPTH_MAX; i++) {
+		if (dfsr_id_equal(&id, alias)) {
+			*yes = true;
+			return 0;
+		}
+		ret = b->ov->view.by_uid(b->ov, &id, &r);
+		if (ret != 0 || !dfsr_record_is_alias(&r)) {
+			return ret == ENOENT ? 0 : ret;
+		}
+		id = r.merged_into;
+	}
+	return ELOOP;
+}
+
 struct merge_pair {
 	struct dfsr_record a; /* child of the loser */
 	struct dfsr_record b; /* child of the winner */
@@ -62,6 +85,7 @@ static int next_pair(struct dfsr_batch *b, const struct dfsr_merge *m,
 		     char *after, struct merge_pair *p)
 {
 	const struct dfsr_view *v = &b->ov->view;
+	bool yes = true;
 	int ret;
 
 	for (;;) {
@@ -75,6 +99,16 @@ static int next_pair(struct dfsr_batch *b, const struct dfsr_merge *m,
 		}
 		if (dfsr_id_equal(&p->a.uid, &m->winner)) {
 			continue; /* the winner itself stood in the loser */
+		}
+		if (m->via.vsn != 0) {
+			ret = dfsr_merge_passes(b, &p->a.parent, &m->via,
+						&yes);
+			if (ret != 0) {
+				return ret;
+			}
+		}
+		if (!yes) {
+			continue;
 		}
 		ret = v->by_name(v->private_data, &m->winner, p->a.name,
 				 &p->b);
@@ -93,25 +127,32 @@ static int next_pair(struct dfsr_batch *b, const struct dfsr_merge *m,
 	}
 }
 
-/* May this pair be judged now? */
-static bool pair_clear(struct dfsr_batch *b, const struct merge_pair *p,
-		       struct dfsr_item **open, bool *unclear)
+/*
+ * May this pair be judged now? Not if one of the two is undecided, nor if the
+ * server has merged the directories with both of them in it: it has judged.
+ */
+static int pair_clear(struct dfsr_batch *b, const struct dfsr_merge *m,
+		      const struct merge_pair *p, bool server_merged,
+		      struct dfsr_item **open, bool *unclear)
 {
+	bool seen = server_merged;
+	int ret = 0;
+
 	*open = dfsr_batch_open(b, &p->a.uid);
 	if (*open == NULL) {
 		*open = dfsr_batch_open(b, &p->b.uid);
 	}
 	if (*open != NULL) {
-		return false;
+		return 0;
 	}
-	if (!dfsr_batch_may_judge(b) ||
-	    (dfsr_vv_contains(b->round->server_vv, &p->a.gvsn) &&
-	     dfsr_vv_contains(b->round->server_vv, &p->b.gvsn)))
-	{
-		*unclear = true;
-		return false;
+	if (seen) {
+		ret = dfsr_conflict_seen(b, &p->a, &m->loser.uid, &seen);
 	}
-	return true;
+	if (ret == 0 && seen) {
+		ret = dfsr_conflict_seen(b, &p->b, &m->winner, &seen);
+	}
+	*unclear = seen || !dfsr_batch_may_judge(b);
+	return ret;
 }
 
 static bool both_directories(const struct merge_pair *p)
@@ -121,8 +162,10 @@ static bool both_directories(const struct merge_pair *p)
 
 int dfsr_merge_plan(TALLOC_CTX *mem_ctx, struct dfsr_batch *b,
 		    const struct dfsr_record *loser,
-		    const struct dfsr_id *winner, struct dfsr_merge **plan,
-		    struct dfsr_item **open, bool *unclear)
+		    const struct dfsr_id *winner, const struct dfsr_id *via,
+		    bool server_merged,
+		    struct dfsr_merge **plan, struct dfsr_item **open,
+		    bool *unclear)
 {
 	struct dfsr_merge *first, *m, *last;
 	char after[DFSR_FOLD_MAX + 1];
@@ -135,6 +178,9 @@ int dfsr_merge_plan(TALLOC_CTX *mem_ctx, struct dfsr_batch *b,
 	if (first == NULL) {
 		return ENOMEM;
 	}
+	if (via != NULL) {
+		first->via = *via;
+	}
 	*plan = first;
 	last = first;
 	for (m = first; m != NULL; m = m->next) {
@@ -142,8 +188,10 @@ int dfsr_merge_plan(TALLOC_CTX *mem_ctx, struct dfsr_batch *b,
 		while ((ret = next_pair(b, m, after, &p)) == 0) {
 			bool a_wins;
 
-			if (!pair_clear(b, &p, open, unclear)) {
-				return 0;
+			ret = pair_clear(b, m, &p, server_merged, open,
+					 unclear);
+			if (ret != 0 || *open != NULL || *unclear) {
+				return ret;
 			}
 			if (!both_directories(&p)) {
 				continue;

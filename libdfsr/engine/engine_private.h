@@ -212,42 +212,67 @@ int dfsr_batch_install(struct dfsr_batch *b, struct dfsr_item *it);
 
 /** Look at an item: it is then done, blocked or held. @return 0 or errno */
 int dfsr_remote_evaluate(struct dfsr_batch *b, struct dfsr_item *it);
+/** A winning alias of a partner: engine/engine_alias.c */
+int dfsr_alias_evaluate(struct dfsr_batch *b, struct dfsr_item *it);
+/** The alias that we hold stands against what came; that is a new version. */
+int dfsr_alias_keep(struct dfsr_batch *b, struct dfsr_item *it);
+/** The directory that is meant by parent, as far as aliases are known. */
+int dfsr_remote_place(struct dfsr_batch *b, const struct dfsr_id *parent,
+		      struct dfsr_id *dir);
 /** True if a live object of ours stands under the item's UID. */
 bool dfsr_remote_live_local(const struct dfsr_item *it);
 /**
  * Would a directory uid below dir be its own ancestor?
  * @param[out] open an undecided item on the way that may change it, or NULL
+ * @param[out] seen the server has seen every directory on the way where it is
  * @return 0 for no, EEXIST for yes, or another errno
  */
 int dfsr_remote_ancestor(struct dfsr_batch *b, const struct dfsr_id *uid,
-			 const struct dfsr_id *dir, struct dfsr_item **open);
+			 const struct dfsr_id *dir, struct dfsr_item **open,
+			 bool *seen);
 
 /* ---- names: engine/engine_conflict.c, engine_merge.c -------------------- */
 
 /** The update of it wants a name that h holds. */
 int dfsr_conflict_name(struct dfsr_batch *b, struct dfsr_item *it,
-		       const struct dfsr_record *h);
+		       const struct dfsr_id *dir, const struct dfsr_record *h);
+/**
+ * Has the server seen r as a child of dir? Not if r is in dir only because of
+ * an alias that the server does not know.
+ */
+int dfsr_conflict_seen(struct dfsr_batch *b, const struct dfsr_record *r,
+		       const struct dfsr_id *dir, bool *seen);
 /** nameConflict tombstones for a live object and all below it. */
 int dfsr_conflict_end_tree(struct dfsr_batch *b, struct dfsr_item *it,
 			   const struct dfsr_record *top, bool below_only);
+
+/** Does the way from parent to the directory that is meant pass alias? */
+int dfsr_merge_passes(struct dfsr_batch *b, const struct dfsr_id *parent,
+		      const struct dfsr_id *alias, bool *yes);
 
 /** What merging one directory into another involves. */
 struct dfsr_merge {
 	struct dfsr_record loser;
 	struct dfsr_id winner;
+	/** Only children that came to the loser through this alias; or zero. */
+	struct dfsr_id via;
 	struct dfsr_merge *next; /* deeper pairs follow */
 };
 
 /**
- * Plan the merge of the live directory loser into winner.
+ * Plan the merge of the live directory loser into winner. If the server
+ * merged them (server_merged), it judged all children that it has seen. With
+ * via, only those that live in loser through that alias change over.
  *
  * @param[out] open    an item that has to be decided first, or NULL
  * @param[out] unclear the round does not allow to judge a child's name
  */
 int dfsr_merge_plan(TALLOC_CTX *mem_ctx, struct dfsr_batch *b,
 		    const struct dfsr_record *loser,
-		    const struct dfsr_id *winner, struct dfsr_merge **plan,
-		    struct dfsr_item **open, bool *unclear);
+		    const struct dfsr_id *winner, const struct dfsr_id *via,
+		    bool server_merged,
+		    struct dfsr_merge **plan, struct dfsr_item **open,
+		    bool *unclear);
 /**
  * Issue what follows for the children, and the aliases of directories deeper
  * than the first pair; the first pair's own alias is the caller's.

@@ -61,14 +61,13 @@ static unsigned parts_of_object(const struct dfsr_record *u,
 	return parts;
 }
 
-/* Where a record says it is, as far as aliases are known. */
-static int place_of(struct dfsr_batch *b, const struct dfsr_record *r,
-		    struct dfsr_id *dir)
+int dfsr_remote_place(struct dfsr_batch *b, const struct dfsr_id *parent,
+		      struct dfsr_id *dir)
 {
 	struct dfsr_record p;
 	int ret;
 
-	ret = dfsr_resolve_last(&b->ov->view, &r->parent, &p, dir);
+	ret = dfsr_resolve_last(&b->ov->view, parent, &p, dir);
 	return ret == ENOENT ? 0 : ret;
 }
 
@@ -78,9 +77,9 @@ static int same_place(struct dfsr_batch *b, const struct dfsr_record *u,
 	struct dfsr_id a, c;
 	int ret;
 
-	ret = place_of(b, u, &a);
+	ret = dfsr_remote_place(b, &u->parent, &a);
 	if (ret == 0) {
-		ret = place_of(b, r, &c);
+		ret = dfsr_remote_place(b, &r->parent, &c);
 	}
 	*same = ret == 0 && dfsr_id_equal(&a, &c) &&
 		strcmp(u->name, r->name) == 0;
@@ -129,15 +128,36 @@ static int judge_loss(struct dfsr_batch *b, struct dfsr_item *it,
 	return ret;
 }
 
+/* From a directory to the one that it is in. */
+static int step_up(struct dfsr_batch *b, struct dfsr_id *id, bool *seen)
+{
+	struct dfsr_record r;
+	bool this_one;
+	int ret;
+
+	ret = b->ov->view.by_uid(b->ov, id, &r);
+	if (ret == 0) {
+		ret = dfsr_remote_place(b, &r.parent, id);
+	}
+	if (ret == 0) {
+		ret = dfsr_conflict_seen(b, &r, id, &this_one);
+	}
+	if (ret == 0) {
+		*seen = *seen && this_one;
+	}
+	return ret;
+}
+
 int dfsr_remote_ancestor(struct dfsr_batch *b, const struct dfsr_id *uid,
-			 const struct dfsr_id *dir, struct dfsr_item **open)
+			 const struct dfsr_id *dir, struct dfsr_item **open,
+			 bool *seen)
 {
 	struct dfsr_id id = *dir;
-	struct dfsr_record r;
 	unsigned i;
 	int ret;
 
 	*open = NULL;
+	*seen = true;
 	for (i = 0; i < DFSR_DEPTH_MAX; i++) {
 		if (dfsr_id_equal(&id, uid)) {
 			return EEXIST;
@@ -148,10 +168,7 @@ int dfsr_remote_ancestor(struct dfsr_batch *b, const struct dfsr_id *uid,
 		if (*open == NULL) {
 			*open = dfsr_batch_open(b, &id);
 		}
-		ret = b->ov->view.by_uid(b->ov, &id, &r);
-		if (ret == 0) {
-			ret = place_of(b, &r, &id);
-		}
+		ret = step_up(b, &id, seen);
 		if (ret != 0) {
 			return ret == ENOENT ? 0 : ret;
 		}
@@ -162,8 +179,8 @@ int dfsr_remote_ancestor(struct dfsr_batch *b, const struct dfsr_id *uid,
 /* ---- tombstones ---------------------------------------------------------- */
 
 /*
- * A directory lives while it has a live descendant (B12): the member that
- * still has it says so with a new version.
+ * The directory stays as it is here, and that is a new version. It lives
+ * while it has a live descendant (B12); or its move would close a circle.
  */
 static int reissue_directory(struct dfsr_batch *b, struct dfsr_item *it)
 {
@@ -188,31 +205,35 @@ static int reissue_directory(struct dfsr_batch *b, struct dfsr_item *it)
  * A child that the server has seen is gone from the directory there, or the
  * tombstone would not be: its own update is on its way.
  */
-static bool child_is_going(struct dfsr_batch *b, struct dfsr_item *it,
-			   const struct dfsr_record *child)
+static int child_is_going(struct dfsr_batch *b, struct dfsr_item *it,
+			  const struct dfsr_id *dir,
+			  const struct dfsr_record *child, bool *going)
 {
 	struct dfsr_item *open = dfsr_batch_open(b, &child->uid);
+	int ret;
 
+	*going = true;
 	if (open != NULL) {
 		dfsr_batch_block(it, open, DFSR_WAIT_CHILDREN, &child->uid);
-		return true;
+		return 0;
 	}
-	if (!dfsr_batch_may_judge(b) ||
-	    dfsr_vv_contains(b->round->server_vv, &child->gvsn))
-	{
+	ret = dfsr_conflict_seen(b, child, dir, going);
+	if (ret == 0 && (*going || !dfsr_batch_may_judge(b))) {
 		dfsr_batch_hold(it, DFSR_WAIT_CHILDREN, &child->uid);
-		return true;
+		*going = true;
 	}
-	return false;
+	return ret;
 }
 
 static int evaluate_child(struct dfsr_batch *b, struct dfsr_item *it,
 			  const struct dfsr_record *child)
 {
+	bool going;
 	int ret;
 
-	if (child_is_going(b, it, child)) {
-		return 0;
+	ret = child_is_going(b, it, &it->offer->update.uid, child, &going);
+	if (ret != 0 || going) {
+		return ret;
 	}
 	if (!it->offer->update.name_conflict) {
 		return reissue_directory(b, it);
@@ -223,154 +244,6 @@ static int evaluate_child(struct dfsr_batch *b, struct dfsr_item *it,
 		return ret;
 	}
 	return dfsr_batch_install(b, it);
-}
-
-/* The children of a directory that became an alias move into the winner. */
-static int evaluate_alias_live(struct dfsr_batch *b, struct dfsr_item *it,
-			       const struct dfsr_id *winner)
-{
-	struct dfsr_merge *plan = NULL;
-	struct dfsr_item *open = NULL;
-	bool unclear = false;
-	int ret;
-
-	ret = dfsr_remote_ancestor(b, &it->d->local.uid, winner, &open);
-	if (ret == EEXIST) {
-		if (open != NULL && open != it) {
-			dfsr_batch_block(it, open, DFSR_WAIT_CYCLE, winner);
-		} else {
-			dfsr_batch_hold(it, DFSR_WAIT_CYCLE, winner);
-		}
-		return 0;
-	}
-	if (ret != 0) {
-		return ret;
-	}
-	ret = dfsr_merge_plan(b->ov, b, &it->d->local, winner, &plan, &open,
-			      &unclear);
-	if (ret == 0 && open != NULL) {
-		dfsr_batch_block(it, open, DFSR_WAIT_CHILDREN,
-				 &open->offer->update.uid);
-	} else if (ret == 0 && unclear) {
-		dfsr_batch_hold(it, DFSR_WAIT_CHILDREN, winner);
-	} else if (ret == 0) {
-		ret = dfsr_merge_apply(b, it, plan);
-		if (ret == 0) {
-			ret = dfsr_batch_install(b, it);
-		}
-	}
-	talloc_free(plan);
-	return ret;
-}
-
-/*
- * The winner has been deleted meanwhile, and what lives in the loser keeps
- * it alive (B12): it is issued again in the place, and on the object, of the
- * loser.
- */
-static int revive_winner(struct dfsr_batch *b, struct dfsr_item *it,
-			 const struct dfsr_record *w)
-{
-	const struct dfsr_record *r = &it->d->local;
-	struct dfsr_record rec = *w;
-	int ret;
-
-	rec.present = true;
-	rec.parent = r->parent;
-	rec.attributes = r->attributes;
-	memcpy(rec.meta_hash, r->meta_hash, sizeof(rec.meta_hash));
-	memcpy(rec.name, r->name, sizeof(rec.name));
-	ret = dfsr_issue_resolution(b->issuer, w, NULL, &rec);
-	if (ret == 0) {
-		ret = dfsr_batch_issue(b, it, &rec);
-	}
-	if (ret != 0) {
-		return ret;
-	}
-	it->d->issued.e[it->d->issued.num - 1].observed = true;
-	it->d->parts = 0;
-	return dfsr_batch_install(b, it);
-}
-
-/* The winner is a tombstone w here. */
-static int evaluate_alias_dead(struct dfsr_batch *b, struct dfsr_item *it,
-			       const struct dfsr_record *w)
-{
-	struct dfsr_record child;
-	int ret;
-
-	it->d->parts = DFSR_PART_DELETE;
-	if (it->offer->busy) {
-		dfsr_batch_hold(it, DFSR_WAIT_BUSY, &it->offer->update.uid);
-		return 0;
-	}
-	ret = dfsr_overlay_any_child(b->ov, &it->d->local.uid, it->after,
-				     &child);
-	if (ret == ENOENT) {
-		return dfsr_batch_install(b, it);
-	}
-	if (ret != 0 || child_is_going(b, it, &child)) {
-		return ret;
-	}
-	if (!w->name_conflict) {
-		return revive_winner(b, it, w);
-	}
-	ret = dfsr_conflict_end_tree(b, it, &it->d->local, true);
-	if (ret != 0) {
-		return ret;
-	}
-	return dfsr_batch_install(b, it);
-}
-
-static int evaluate_alias(struct dfsr_batch *b, struct dfsr_item *it)
-{
-	const struct dfsr_record *u = &it->offer->update;
-	struct dfsr_decision *d = it->d;
-	struct dfsr_item *open;
-	struct dfsr_record w;
-	struct dfsr_id was, last;
-	int ret;
-
-	ret = dfsr_resolve_last(&b->ov->view, &u->merged_into, &w, &last);
-	if (ret != 0 && ret != ENOENT && ret != ELOOP) {
-		return ret;
-	}
-	if (ret == ELOOP || dfsr_id_equal(&last, &u->uid)) {
-		dfsr_batch_hold(it, DFSR_WAIT_ERROR, &u->merged_into);
-		return 0;
-	}
-	if (!dfsr_remote_live_local(it)) {
-		if (d->have_local && dfsr_record_is_alias(&d->local)) {
-			int ret2 = place_of(b, &(struct dfsr_record){
-				.parent = u->uid}, &was);
-
-			if (ret2 != 0) {
-				return ret2;
-			}
-			if (!dfsr_id_equal(&was, &last)) {
-				d->parts |= DFSR_PART_NAME;
-			}
-		}
-		return dfsr_batch_install(b, it);
-	}
-	if (ret == ENOENT || !w.present || !dfsr_record_is_dir(&w)) {
-		open = dfsr_batch_open(b, &last);
-		if (open != NULL) {
-			dfsr_batch_block(it, open, DFSR_WAIT_PARENT, &last);
-			return 0;
-		}
-		if (ret == 0 && dfsr_record_is_dir(&w)) {
-			return evaluate_alias_dead(b, it, &w);
-		}
-		dfsr_batch_hold(it, DFSR_WAIT_PARENT, &last);
-		return 0;
-	}
-	d->parts = DFSR_PART_DELETE;
-	if (it->offer->busy) {
-		dfsr_batch_hold(it, DFSR_WAIT_BUSY, &u->uid);
-		return 0;
-	}
-	return evaluate_alias_live(b, it, &last);
 }
 
 static int evaluate_tombstone(struct dfsr_batch *b, struct dfsr_item *it)
@@ -384,7 +257,11 @@ static int evaluate_tombstone(struct dfsr_batch *b, struct dfsr_item *it)
 		return 0;
 	}
 	if (dfsr_record_is_alias(u)) {
-		return evaluate_alias(b, it);
+		return dfsr_alias_evaluate(b, it);
+	}
+	if (it->d->have_local && dfsr_record_is_alias(&it->d->local)) {
+		/* its children live on in another directory */
+		return dfsr_alias_keep(b, it);
 	}
 	if (!dfsr_remote_live_local(it)) {
 		return dfsr_batch_install(b, it);
@@ -423,7 +300,37 @@ static int evaluate_name(struct dfsr_batch *b, struct dfsr_item *it,
 	if (ret != 0) {
 		return ret;
 	}
-	return dfsr_conflict_name(b, it, &h);
+	return dfsr_conflict_name(b, it, dir, &h);
+}
+
+/*
+ * The directory would be its own ancestor. That may pass: one on the way is
+ * undecided in this set, or has moved away at the server. If the server does
+ * not know how one on the way came there, two members have moved directories
+ * into each other; then it stays where it is here ([MS-FRS2] 3.3.4.6.2; the
+ * model converges). Both may decide so, and then nothing has moved.
+ */
+static int evaluate_circle(struct dfsr_batch *b, struct dfsr_item *it,
+			   const struct dfsr_id *dir, struct dfsr_item *open,
+			   bool seen)
+{
+	bool this_one;
+	int ret;
+
+	if (open != NULL && open != it) {
+		dfsr_batch_block(it, open, DFSR_WAIT_CYCLE,
+				 &open->offer->update.uid);
+		return 0;
+	}
+	ret = dfsr_conflict_seen(b, &it->offer->update, dir, &this_one);
+	if (ret != 0) {
+		return ret;
+	}
+	if ((seen && this_one) || !dfsr_batch_may_judge(b)) {
+		dfsr_batch_hold(it, DFSR_WAIT_CYCLE, dir);
+		return 0;
+	}
+	return reissue_directory(b, it);
 }
 
 /* Own ancestor? Only a directory that is here and changes its place. */
@@ -432,18 +339,15 @@ static int evaluate_place(struct dfsr_batch *b, struct dfsr_item *it,
 {
 	const struct dfsr_record *u = &it->offer->update;
 	struct dfsr_item *open;
+	bool seen;
 	int ret;
 
-	if (dfsr_record_is_dir(u) && (it->d->parts & DFSR_PART_NAME)) {
-		ret = dfsr_remote_ancestor(b, &u->uid, dir, &open);
-		if (ret == EEXIST || ret == ELOOP) {
-			if (open != NULL && open != it) {
-				dfsr_batch_block(it, open, DFSR_WAIT_CYCLE,
-						 &open->offer->update.uid);
-			} else {
-				dfsr_batch_hold(it, DFSR_WAIT_CYCLE, dir);
-			}
-			return 0;
+	if (dfsr_remote_live_local(it) && dfsr_record_is_dir(u) &&
+	    (it->d->parts & DFSR_PART_NAME))
+	{
+		ret = dfsr_remote_ancestor(b, &u->uid, dir, &open, &seen);
+		if (ret == EEXIST) {
+			return evaluate_circle(b, it, dir, open, seen);
 		}
 		if (ret != 0) {
 			return ret;

@@ -196,6 +196,9 @@ static void carry_out_install(struct pull *p, const struct dfsr_decision *d,
 static void carry_out_loss(struct pull *p, const struct dfsr_decision *d,
 			   const struct dfsr_record *u)
 {
+	if (d->park) {
+		unpark(p, &u->uid);
+	}
 	if (d->keep_local) {
 		assert_true(d->have_local && d->local.present);
 		preserved(p->m, &d->local);
@@ -213,8 +216,9 @@ static void park_all(struct pull *p, const struct dfsr_decision *d)
 	p->num_parked = 0;
 	for (i = 0; i < p->num; i++) {
 		if (d[i].park) {
-			assert_int_equal(d[i].verdict, DFSR_VERDICT_INSTALL);
-			assert_true(d[i].parts & DFSR_PART_NAME);
+			assert_true(d[i].verdict == DFSR_VERDICT_INSTALL ||
+				    (d[i].verdict == DFSR_VERDICT_LOSES &&
+				     d[i].name_conflict));
 			p->parked[p->num_parked] =
 				p->offers[d[i].offer].update.uid;
 			p->num_parked += 1;

@@ -202,10 +202,6 @@ static void do_pull(struct world *w, unsigned to, unsigned from)
 	}
 }
 
-/*
- * Directories are moved by member 0 only: two members that move directories
- * into each other make a circle that nobody but a user resolves (B14).
- */
 static void step(struct world *w, bool dirs)
 {
 	struct member *m = w->m[dice(w, MEMBERS)];
@@ -243,7 +239,7 @@ static void step(struct world *w, bool dirs)
 		break;
 	case 9:
 		if (dirs) {
-			do_rename(w, w->m[0], DFSR_KIND_DIRECTORY);
+			do_rename(w, m, DFSR_KIND_DIRECTORY);
 		}
 		break;
 	default:
