@@ -128,8 +128,7 @@ NTSTATUS vfs_dfsr_init(TALLOC_CTX *ctx)
 	struct vfs_fn_pointers *fns = &vfs_dfsr_fns;
 	NTSTATUS status;
 
-	if (!dfsr_buildid_of("libsmbd-base-samba4.so", found) ||
-	    strcmp(found, DFSR_SMBD_BUILD_ID) != 0) {
+	if (!dfsr_buildid_is("libsmbd-base-", DFSR_SMBD_BUILD_ID, found)) {
 		dfsr_vfs_wrong_build(found);
 		fns = &vfs_dfsr_pass_fns;
 	}

@@ -85,10 +85,12 @@ static int search_object(struct dl_phdr_info *info, size_t size,
 	return 0;
 }
 
-bool dfsr_buildid_of(const char *name, char buf[DFSR_BUILDID_STRLEN])
+bool dfsr_buildid_is(const char *name, const char *wanted,
+		     char found[DFSR_BUILDID_STRLEN])
 {
-	struct buildid_search s = {.name = name, .buf = buf};
+	struct buildid_search s = {.name = name, .buf = found};
 
-	buf[0] = '\0';
-	return dl_iterate_phdr(search_object, &s) == 1;
+	found[0] = '\0';
+	return dl_iterate_phdr(search_object, &s) == 1 &&
+	       strcmp(found, wanted) == 0;
 }

@@ -25,10 +25,13 @@
 #define DFSR_BUILDID_STRLEN 129
 
 /**
- * The GNU build id of the loaded library whose file name begins with name,
- * in lower-case hex, "" if it has none.
- * @return false if there is none
+ * Compare the GNU build id of the loaded library whose file name begins with
+ * name.
+ *
+ * @param[in]  wanted  in lower-case hex
+ * @param[out] found   what it is, "" if there is no such library or id
  */
-bool dfsr_buildid_of(const char *name, char buf[DFSR_BUILDID_STRLEN]);
+bool dfsr_buildid_is(const char *name, const char *wanted,
+		     char found[DFSR_BUILDID_STRLEN]);
 
 #endif /* __VFS_DFSR_BUILDID_H__ */

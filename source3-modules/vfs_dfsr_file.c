@@ -78,11 +78,24 @@ static int open_create(struct vfs_handle_struct *handle,
 	return fd;
 }
 
+/*
+ * smbd turns the descriptor it has into one with more rights by opening it
+ * again under its name in /proc, with O_CREAT left in the flags.
+ */
+static bool is_reopen(const struct smb_filename *smb_fname)
+{
+	static const char proc[] = "/proc/self/fd/";
+
+	return strncmp(smb_fname->base_name, proc, sizeof(proc) - 1) == 0;
+}
+
 int dfsr_vfs_openat(struct vfs_handle_struct *handle,
 		    const struct files_struct *dirfsp,
 		    const struct smb_filename *smb_fname,
 		    struct files_struct *fsp, const struct vfs_open_how *how)
 {
+	bool reopen = is_reopen(smb_fname);
+	int changing = reopen ? O_TRUNC : O_CREAT | O_TRUNC;
 	struct dfsr_vfs_op op;
 	int fd = -1;
 
@@ -90,11 +103,11 @@ int dfsr_vfs_openat(struct vfs_handle_struct *handle,
 		errno = EACCES;
 		return -1;
 	}
-	if (!(how->flags & (O_CREAT | O_TRUNC))) {
+	if (!(how->flags & changing)) {
 		return SMB_VFS_NEXT_OPENAT(handle, dirfsp, smb_fname, fsp,
 					   how);
 	}
-	if (fsp->base_fsp != NULL) {
+	if (reopen || fsp->base_fsp != NULL) {
 		dfsr_vfs_begin_fsp(handle, fsp, &op);
 		fd = SMB_VFS_NEXT_OPENAT(handle, dirfsp, smb_fname, fsp, how);
 	} else if (dfsr_vfs_begin(handle, &op)) {

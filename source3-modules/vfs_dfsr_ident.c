@@ -119,7 +119,7 @@ static bool has_component(const char *path, const char *name)
 bool dfsr_vfs_is_private(const struct vfs_handle_struct *handle,
 			 const struct files_struct *dirfsp)
 {
-	if (dirfsp->fsp_name == NULL ||
+	if (dirfsp == NULL || dirfsp->fsp_name == NULL || /* streams */
 	    !has_component(dirfsp->fsp_name->base_name, DFSR_PRIVATE_DIR)) {
 		return false;
 	}
