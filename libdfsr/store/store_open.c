@@ -1,6 +1,6 @@
 /*
    Samba DFS Replication
-   Opening, closing and enlarging the environment of one folder
+   Opening and closing the store of one folder
 
    This program is free software; you can redistribute it and/or modify
    it under the terms of the GNU General Public License as published by
@@ -23,21 +23,12 @@
  * twice. An environment does not survive a fork: a child must leave the store
  * alone, and by holding the lock's descriptor it keeps the folder locked
  * until it execs or ends.
- *
- * LMDB maps the file at a fixed size and says MDB_MAP_FULL at the end of it.
- * The size can be changed only while this process has no transaction, so
- * readers are counted here and the thread waits for the last one to leave.
- * Readers are never kept waiting for that: a reader that opens a second
- * transaction while the thread waits would be a deadlock. They are short by
- * contract, so the thread gets its turn.
  */
 
 #include "store_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -45,217 +36,22 @@
 #include <unistd.h>
 
 #define OWNER_FILE "owner"
-#define FORMAT_MAGIC UINT64_C(0x31524f5453464453)
 
-static const char *const db_names[STORE_DB_COUNT] = {
-	[STORE_DB_UID] = "uid",
-	[STORE_DB_NAME] = "name",
-	[STORE_DB_GVSN] = "gvsn",
-	[STORE_DB_IDENT] = "ident",
-	[STORE_DB_STATE] = "state",
-	[STORE_DB_HOLE] = "hole",
-	[STORE_DB_REDO] = "redo",
-	[STORE_DB_PRESERVED] = "preserved",
-	[STORE_DB_PRE] = "pre",
-};
-
-int store_errno(int rc)
-{
-	if (rc >= 0) {
-		return rc;
-	}
-	switch (rc) {
-	case MDB_NOTFOUND:
-		return ENOENT;
-	case MDB_MAP_FULL:
-		return ENOSPC;
-	case MDB_TXN_FULL:
-		return E2BIG;
-	case MDB_READERS_FULL:
-		return EAGAIN;
-	case MDB_VERSION_MISMATCH:
-		return EILSEQ;
-	case MDB_BAD_VALSIZE:
-		return EINVAL;
-	default:
-		return EIO;
-	}
-}
-
-/* ---- the environment -------------------------------------------------- */
-
-static int open_tables(struct dfsr_store *store)
-{
-	MDB_txn *txn = NULL;
-	size_t i;
-	int rc;
-
-	rc = mdb_txn_begin(store->env, NULL, 0, &txn);
-	if (rc != 0) {
-		return rc;
-	}
-	for (i = 0; i < STORE_DB_COUNT; i++) {
-		rc = mdb_dbi_open(txn, db_names[i], MDB_CREATE,
-				  &store->dbi[i]);
-		if (rc != 0) {
-			mdb_txn_abort(txn);
-			return rc;
-		}
-	}
-	return mdb_txn_commit(txn);
-}
-
-int store_env_open(struct dfsr_store *store)
-{
-	char data[sizeof("/data.mdb") + PATH_MAX];
-	struct stat st;
-	int dead;
-	int rc;
-
-	if (snprintf(data, sizeof(data), "%s/data.mdb", store->dir) >=
-	    (int)sizeof(data)) {
-		return ENAMETOOLONG;
-	}
-	rc = mdb_env_create(&store->env);
-	if (rc != 0) {
-		return store_errno(rc);
-	}
-	rc = mdb_env_set_maxdbs(store->env, STORE_DB_COUNT);
-	if (rc == 0 && (stat(data, &st) != 0 || st.st_size == 0)) {
-		/* an old environment knows the size it had */
-		rc = mdb_env_set_mapsize(store->env, STORE_MAP_FIRST);
-	}
-	if (rc == 0) {
-		rc = mdb_env_open(store->env, store->dir, MDB_NOTLS, 0600);
-	}
-	if (rc == 0) {
-		rc = mdb_reader_check(store->env, &dead);
-	}
-	if (rc == 0) {
-		rc = open_tables(store);
-	}
-	if (rc != 0) {
-		mdb_env_close(store->env);
-		store->env = NULL;
-	}
-	return store_errno(rc);
-}
-
-/* With env_lock held: nobody of ours has a transaction any more. */
-static void wait_readers(struct dfsr_store *store)
-{
-	while (store->readers > 0) {
-		pthread_cond_wait(&store->no_readers, &store->env_lock);
-	}
-	store_spare_drop(store);
-}
-
-int store_env_reopen(struct dfsr_store *store)
-{
-	int err;
-
-	pthread_mutex_lock(&store->env_lock);
-	wait_readers(store);
-	if (store->env != NULL) {
-		mdb_env_close(store->env);
-		store->env = NULL;
-	}
-	err = store_env_open(store);
-	pthread_mutex_unlock(&store->env_lock);
-	return err;
-}
-
-int store_env_grow(struct dfsr_store *store)
-{
-	MDB_envinfo info;
-	size_t size;
-	int rc;
-
-	pthread_mutex_lock(&store->env_lock);
-	wait_readers(store);
-	mdb_env_info(store->env, &info);
-	size = info.me_mapsize;
-	size += (size > STORE_MAP_STEP) ? size : STORE_MAP_STEP;
-	rc = mdb_env_set_mapsize(store->env, size);
-	if (rc != 0 &&
-	    mdb_env_set_mapsize(store->env, info.me_mapsize) != 0) {
-		/* there is no map at all now, LMDB must not be called */
-		store->broken = true;
-	}
-	pthread_mutex_unlock(&store->env_lock);
-	return store_errno(rc);
-}
-
-void store_env_measure(struct dfsr_store *store)
-{
-	MDB_envinfo info;
-	MDB_stat st;
-
-	mdb_env_info(store->env, &info);
-	mdb_env_stat(store->env, &st);
-	store->stats.map_bytes = info.me_mapsize;
-	store->stats.used_bytes =
-		((uint64_t)info.me_last_pgno + 1) * st.ms_psize;
-}
-
-/* ---- first use -------------------------------------------------------- */
-
-static int format_write(struct dfsr_store_txn *txn)
-{
-	struct dfsr_push *p = store_value_start(txn);
-
-	dfsr_push_u64(p, FORMAT_MAGIC);
-	dfsr_push_u32(p, STORE_FORMAT_VERSION);
-	dfsr_push_guid(p, &txn->store->folder);
-	return store_value_put(txn, STORE_DB_STATE, STORE_KEY_FORMAT,
-			       strlen(STORE_KEY_FORMAT));
-}
-
-static int format_check(const MDB_val *val, const struct dfsr_guid *folder)
-{
-	struct dfsr_pull p;
-	struct dfsr_guid stored;
-	uint64_t magic;
-	uint32_t version;
-	int err;
-
-	err = store_value_open(val, &p);
-	if (err != 0) {
-		return err;
-	}
-	magic = dfsr_pull_u64(&p);
-	version = dfsr_pull_u32(&p);
-	if (p.err != 0 || magic != FORMAT_MAGIC) {
-		return EIO;
-	}
-	if (version != STORE_FORMAT_VERSION) {
-		return EILSEQ;
-	}
-	dfsr_pull_guid(&p, &stored);
-	err = store_value_end(&p);
-	if (err != 0) {
-		return err;
-	}
-	return dfsr_guid_cmp(&stored, folder) == 0 ? 0 : EINVAL;
-}
+/* ---- first look ------------------------------------------------------- */
 
 static int load(struct dfsr_store *store, MDB_txn *mdb)
 {
-	struct dfsr_store_txn txn = {.store = store, .mdb = mdb, .top = mdb};
+	struct dfsr_store_txn txn = {.store = store, .mdb = mdb};
 	MDB_val val;
-	uint64_t num = 0;
 	int err;
 
-	dfsr_push_init(&txn.scratch, NULL);
 	err = store_get(&txn, STORE_DB_STATE, STORE_KEY_FORMAT,
 			strlen(STORE_KEY_FORMAT), &val);
+	if (err == ENOENT) {
+		err = EILSEQ;
+	}
 	if (err == 0) {
-		err = format_check(&val, &store->folder);
-	} else if (err == ENOENT) {
-		err = store_count(&txn, STORE_DB_STATE, &num);
-		if (err == 0) {
-			err = (num == 0) ? format_write(&txn) : EILSEQ;
-		}
+		err = store_format_check(&val, &store->folder);
 	}
 	if (err == 0) {
 		err = store_mem_load(&txn);
@@ -263,7 +59,6 @@ static int load(struct dfsr_store *store, MDB_txn *mdb)
 	if (err == 0) {
 		err = store_count(&txn, STORE_DB_HOLE, &store->holes);
 	}
-	TALLOC_FREE(txn.scratch.data);
 	store->mem = txn.mem;
 	return err;
 }
@@ -275,16 +70,12 @@ static int first_look(struct dfsr_store *store)
 	MDB_txn *mdb = NULL;
 	int err;
 
-	err = store_errno(mdb_txn_begin(store->env, NULL, 0, &mdb));
+	err = store_errno(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &mdb));
 	if (err != 0) {
 		return err;
 	}
 	err = load(store, mdb);
-	if (err != 0) {
-		mdb_txn_abort(mdb);
-		return err;
-	}
-	err = store_errno(mdb_txn_commit(mdb));
+	mdb_txn_abort(mdb);
 	if (err != 0) {
 		return err;
 	}
@@ -314,58 +105,57 @@ static int sync_dir(int at, const char *path)
 	return err;
 }
 
-static int lock_dir(struct dfsr_store *store)
+static int lock_dir(struct dfsr_store *store, int dir_fd)
 {
-	int dir_fd, err = 0;
-
-	dir_fd = open(store->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd == -1) {
-		return errno;
-	}
 	store->lock_fd = openat(dir_fd, OWNER_FILE,
 				O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 				0600);
 	if (store->lock_fd == -1) {
-		err = errno;
-	} else if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-		err = (errno == EWOULDBLOCK) ? EBUSY : errno;
+		return errno;
 	}
-	close(dir_fd);
+	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+		return errno == EWOULDBLOCK ? EBUSY : errno;
+	}
+	return 0;
+}
+
+/* With made, the entry of the directory itself is new, too. */
+static int open_inside(struct dfsr_store *store, int dir_fd, bool made)
+{
+	int err;
+
+	err = lock_dir(store, dir_fd);
+	if (err == 0) {
+		err = store_env_create(store, dir_fd);
+	}
+	if (err == 0 && made) {
+		err = sync_dir(dir_fd, "..");
+	}
+	if (err == 0) {
+		err = store_env_open(store);
+	}
+	if (err == 0) {
+		err = first_look(store);
+	}
 	return err;
 }
 
 static int open_dir(struct dfsr_store *store)
 {
 	bool made = false;
-	int err;
+	int dir_fd, err;
 
 	if (mkdir(store->dir, 0700) == 0) {
 		made = true;
 	} else if (errno != EEXIST) {
 		return errno;
 	}
-	err = lock_dir(store);
-	if (err != 0) {
-		return err;
+	dir_fd = open(store->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd == -1) {
+		return errno;
 	}
-	err = store_env_open(store);
-	if (err != 0) {
-		return err;
-	}
-	err = first_look(store);
-	if (err != 0) {
-		return err;
-	}
-	err = sync_dir(AT_FDCWD, store->dir);
-	if (err == 0 && made) {
-		char *up = talloc_asprintf(store, "%s/..", store->dir);
-
-		if (up == NULL) {
-			return ENOMEM;
-		}
-		err = sync_dir(AT_FDCWD, up);
-		TALLOC_FREE(up);
-	}
+	err = open_inside(store, dir_fd, made);
+	close(dir_fd);
 	return err;
 }
 

@@ -161,10 +161,14 @@ struct dfsr_store {
 	struct dfsr_push scratch;
 };
 
-/* From store/store_open.c */
+/* From store/store_env.c */
 
 /** LMDB's result as an errno. */
 int store_errno(int rc);
+/** Make the environment if there is none in the directory. */
+int store_env_create(struct dfsr_store *store, int dir_fd);
+/** @return 0, EILSEQ, EINVAL for another folder's, EIO */
+int store_format_check(const MDB_val *val, const struct dfsr_guid *folder);
 /** Open the environment and its tables. */
 int store_env_open(struct dfsr_store *store);
 /** Close it and open it again: it refuses work after a failed commit. */

@@ -55,7 +55,7 @@
 
 static uint64_t start_seed = 4242;
 
-/* ---- one numbered unit ------------------------------------------------------ */
+/* ---- one numbered unit ------------------------------------------------ */
 
 struct numbered {
 	struct store_fixture *f;
@@ -142,7 +142,7 @@ static int numbered_unit(struct dfsr_store_txn *txn, void *private_data)
 	return err;
 }
 
-/* ---- the child -------------------------------------------------------------- */
+/* ---- the child -------------------------------------------------------- */
 
 static void child_send(struct numbered *n);
 
@@ -189,7 +189,7 @@ static void child_main(struct store_fixture *f, int report_fd)
 	_exit(5);
 }
 
-/* ---- the parent ------------------------------------------------------------- */
+/* ---- the parent ------------------------------------------------------- */
 
 /* @return the highest number that was reported, 0 if none */
 static uint64_t read_reports(int fd, uint64_t most)

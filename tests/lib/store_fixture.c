@@ -48,7 +48,7 @@ static void fixture_random(void *private_data, void *buf, size_t len)
 	samples_bytes(&f->env_random, buf, len);
 }
 
-/* ---- directories -------------------------------------------------------- */
+/* ---- directories ------------------------------------------------------ */
 
 void store_fixture_mkdtemp(char *base, size_t size)
 {
@@ -73,7 +73,7 @@ void store_fixture_rmtree(const char *dir)
 	nftw(dir, rm_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* ---- lifetime ------------------------------------------------------------ */
+/* ---- lifetime --------------------------------------------------------- */
 
 void store_fixture_open(struct store_fixture *f)
 {
@@ -150,7 +150,7 @@ void store_fixture_put(struct store_fixture *f, const struct dfsr_row *row)
 	store_fixture_unit(f, put_unit, &copy, 0);
 }
 
-/* ---- rows ---------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------- */
 
 static void set_version(struct store_fixture *f, struct dfsr_record *r)
 {
@@ -212,7 +212,7 @@ void store_fixture_merge(struct store_fixture *f, struct dfsr_row *row,
 	row->rec.merged_into = *winner;
 }
 
-/* ---- damage -------------------------------------------------------------- */
+/* ---- damage ----------------------------------------------------------- */
 
 void store_fixture_damage(struct store_fixture *f, const char *table,
 			  const void *key, size_t keylen, size_t ofs)
@@ -243,7 +243,7 @@ void store_fixture_damage(struct store_fixture *f, const char *table,
 	free(copy);
 }
 
-/* ---- consistency ---------------------------------------------------------- */
+/* ---- consistency ------------------------------------------------------ */
 
 static void check_row(struct dfsr_store_txn *txn, const struct dfsr_row *row,
 		      uint64_t *live)

@@ -122,7 +122,7 @@ static void any_stamp(struct store_fixture *f, struct dfsr_stamp *s)
 	s->settled = true;
 }
 
-/* ---- holes --------------------------------------------------------------- */
+/* ---- holes ------------------------------------------------------------ */
 
 static void test_holes(void **state)
 {
@@ -173,7 +173,7 @@ static void test_holes(void **state)
 	call(f, PUT, (struct call){.hole = &hole}, EINVAL);
 }
 
-/* ---- redo units ---------------------------------------------------------- */
+/* ---- redo units ------------------------------------------------------- */
 
 static void test_redo(void **state)
 {
@@ -228,7 +228,7 @@ static void test_redo(void **state)
 	call(f, PUT, (struct call){.redo = &redo[0]}, EINVAL);
 }
 
-/* ---- the manifest -------------------------------------------------------- */
+/* ---- the manifest ----------------------------------------------------- */
 
 static void test_manifest(void **state)
 {
@@ -281,7 +281,7 @@ static void test_manifest(void **state)
 	free(p);
 }
 
-/* ---- the preexisting set ---------------------------------------------------- */
+/* ---- the preexisting set ---------------------------------------------- */
 
 #define PRE_MANY 400
 #define PRE_LONG 1200
@@ -380,7 +380,7 @@ static void test_pre(void **state)
 	call(f, PUT, (struct call){.path = "", .stamp = &stamp}, EINVAL);
 }
 
-/* ---- state ----------------------------------------------------------------- */
+/* ---- state ------------------------------------------------------------ */
 
 static void test_state(void **state)
 {
@@ -433,7 +433,7 @@ static void test_state(void **state)
 	free(data);
 }
 
-/* ---- the vector ------------------------------------------------------------- */
+/* ---- the vector ------------------------------------------------------- */
 
 static void assert_vector(struct store_fixture *f, const struct dfsr_vv *want)
 {
@@ -473,8 +473,9 @@ static void test_vector(void **state)
 	call(f, PUT, (struct call){.vv = part}, 0);
 	assert_int_equal(dfsr_vv_union(want, part), 0);
 	assert_vector(f, want);
-	/* what is known already changes nothing */
+	/* what is known already changes nothing, nor do other tables */
 	generation = dfsr_store_vv_generation(f->store);
+	call(f, PUT, (struct call){.state = "s", .data = "x", .len = 1}, 0);
 	call(f, PUT, (struct call){.vv = part}, 0);
 	call(f, PUT, (struct call){.gvsn = &id, .tag = 1}, 0);
 	assert_int_equal(dfsr_store_vv_generation(f->store), generation);
@@ -488,6 +489,9 @@ static void test_vector(void **state)
 	store_fixture_reopen(f);
 	assert_vector(f, want);
 	assert_int_equal(dfsr_store_vv_generation(f->store), 1);
+	/* a reader of another state than the published one unpacks its own */
+	f->store->published_txnid = 0;
+	assert_vector(f, want);
 	TALLOC_FREE(empty);
 	TALLOC_FREE(part);
 	TALLOC_FREE(want);
@@ -527,7 +531,7 @@ static void test_late_tag(void **state)
 	TALLOC_FREE(vv);
 }
 
-/* ---- damage ------------------------------------------------------------------ */
+/* ---- damage ----------------------------------------------------------- */
 
 static void test_damage(void **state)
 {

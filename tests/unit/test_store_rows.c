@@ -93,7 +93,7 @@ static struct dfsr_id root_of(struct store_fixture *f)
 	return dfsr_root_uid(&f->folder);
 }
 
-/* ---- single rows --------------------------------------------------------- */
+/* ---- single rows ------------------------------------------------------ */
 
 static void test_round_trip(void **state)
 {
@@ -212,7 +212,7 @@ static void test_root(void **state)
 	store_fixture_check(f);
 }
 
-/* ---- trading names ------------------------------------------------------- */
+/* ---- trading names ---------------------------------------------------- */
 
 static void test_swap(void **state)
 {
@@ -258,7 +258,7 @@ static void test_ident_taken(void **state)
 	store_fixture_check(f);
 }
 
-/* ---- scans --------------------------------------------------------------- */
+/* ---- scans ------------------------------------------------------------ */
 
 static void test_children(void **state)
 {
@@ -331,7 +331,7 @@ static void test_gvsn_range(void **state)
 	dfsr_store_read_end(txn);
 }
 
-/* ---- aliases ------------------------------------------------------------- */
+/* ---- aliases ---------------------------------------------------------- */
 
 static void test_alias(void **state)
 {
@@ -431,7 +431,7 @@ static void test_alias_changes(void **state)
 	store_fixture_check(f);
 }
 
-/* ---- against a model ----------------------------------------------------- */
+/* ---- against a model -------------------------------------------------- */
 
 #define MODEL_UIDS 40
 #define MODEL_NAMES 12
@@ -590,7 +590,7 @@ static void test_model(void **state)
 	free(m);
 }
 
-/* ---- the engine's view ---------------------------------------------------- */
+/* ---- the engine's view ------------------------------------------------ */
 
 static void test_view(void **state)
 {
@@ -621,7 +621,7 @@ static void test_view(void **state)
 	dfsr_store_read_end(txn);
 }
 
-/* ---- damage ---------------------------------------------------------------- */
+/* ---- damage ----------------------------------------------------------- */
 
 static void test_damage(void **state)
 {
