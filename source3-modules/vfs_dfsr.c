@@ -106,10 +106,9 @@ static struct vfs_fn_pointers vfs_dfsr_pass_fns = {
 	.connect_fn = NULL,
 };
 
-static void dfsr_vfs_wrong_build(const char *found)
+static void dfsr_vfs_wrong_build(TALLOC_CTX *mem_ctx, const char *found)
 {
-	char *dir = talloc_asprintf(talloc_tos(), "%s/dfs",
-				    lp_state_directory());
+	char *dir = talloc_asprintf(mem_ctx, "%s/dfs", lp_state_directory());
 
 	if (dir != NULL) {
 		dfsr_journal_mark_overflow(dir);
@@ -129,7 +128,7 @@ NTSTATUS vfs_dfsr_init(TALLOC_CTX *ctx)
 	NTSTATUS status;
 
 	if (!dfsr_buildid_is("libsmbd-base-", DFSR_SMBD_BUILD_ID, found)) {
-		dfsr_vfs_wrong_build(found);
+		dfsr_vfs_wrong_build(ctx, found);
 		fns = &vfs_dfsr_pass_fns;
 	}
 	status = smb_register_vfs(SMB_VFS_INTERFACE_VERSION, "dfsr", fns);

@@ -535,6 +535,43 @@ static void test_death_unseen(void **state)
 	help_expect_end();
 }
 
+/* How far the reader has come with one writer. */
+struct progress {
+	uint64_t seen;
+	uint64_t open;
+};
+
+/* One record of a writer whose objects are numbered from 1. */
+static bool follow(struct progress *p)
+{
+	struct dfsr_journal_record rec;
+
+	if (dfsr_journal_reader_next(h.r, &rec) != 0) {
+		return false;
+	}
+	if (rec.kind == DFSR_JOURNAL_INTENT) {
+		assert_int_equal(rec.object.ino, ++p->seen);
+		p->open++;
+	} else {
+		p->open--;
+	}
+	return true;
+}
+
+static void write_until_killed(_Atomic uint64_t *begun)
+{
+	struct dfsr_journal_record rec;
+	uint64_t i = 0;
+
+	for (i = 1;; i++) {
+		append(i, &rec);
+		atomic_store(begun, i);
+		if (i % 3 != 0) {
+			finish(&rec);
+		}
+	}
+}
+
 /*
  * Writers are killed wherever they happen to be. Whatever a writer had
  * begun, which it says in shared memory, must have been told, and must come
@@ -543,53 +580,32 @@ static void test_death_unseen(void **state)
 static void test_kill_anywhere(void **state)
 {
 	_Atomic uint64_t *begun = help_shared(4096);
-	struct dfsr_journal_record rec;
 	unsigned seed = 12345;
 	int round = 0;
 
 	(void)state;
 	help_open();
 	for (round = 0; round < 150; round++) {
-		uint64_t limit = 1 + (seed = seed * 1103515245 + 12345) %
-				     200;
-		uint64_t seen = 0;
-		uint64_t open = 0;
+		struct progress p = {0};
+		uint64_t limit = 0;
 		pid_t pid = -1;
-		int ret = 0;
 
+		seed = seed * 1103515245 + 12345;
+		limit = 1 + seed % 200;
 		atomic_store(begun, 0);
 		pid = fork();
 		if (pid == 0) {
-			uint64_t i = 0;
-
-			for (i = 1;; i++) {
-				append(i, &rec);
-				atomic_store(begun, i);
-				if (i % 3 != 0) {
-					finish(&rec);
-				}
-			}
+			write_until_killed(begun);
 		}
 		while (atomic_load(begun) < limit) {
-			ret = dfsr_journal_reader_next(h.r, &rec);
-			if (ret == 0 && rec.kind == DFSR_JOURNAL_INTENT) {
-				assert_int_equal(rec.object.ino, ++seen);
-				open++;
-			} else if (ret == 0) {
-				open--;
-			}
+			follow(&p);
 		}
 		help_kill(pid);
-		while (dfsr_journal_reader_next(h.r, &rec) == 0) {
-			if (rec.kind == DFSR_JOURNAL_INTENT) {
-				assert_int_equal(rec.object.ino, ++seen);
-				open++;
-			} else {
-				open--;
-			}
+		while (follow(&p)) {
+			continue;
 		}
-		assert_true(seen >= atomic_load(begun));
-		assert_int_equal(open, 0);
+		assert_true(p.seen >= atomic_load(begun));
+		assert_int_equal(p.open, 0);
 		assert_int_equal(dfsr_journal_reader_open_intents(h.r), 0);
 		if (round % 20 == 19) {
 			assert_int_equal(dfsr_journal_reader_seal(h.r, 0), 0);
