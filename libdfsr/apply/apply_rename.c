@@ -53,17 +53,18 @@ int apply_rename_by_link(int fromdir, const char *from, int todir,
 
 int apply_rename_free(int fromdir, const char *from, int todir, const char *to)
 {
+	int ret, err;
+
 	if (renameat2(fromdir, from, todir, to, RENAME_NOREPLACE) == 0) {
 		return 0;
 	}
-	if (errno != EINVAL && errno != ENOSYS) {
-		return errno;
+	ret = errno;
+	if (ret != EINVAL && ret != ENOSYS) {
+		return ret;
 	}
-	if (errno == EINVAL && faccessat(todir, to, F_OK,
-					 AT_SYMLINK_NOFOLLOW) == 0) {
-		return EEXIST;
-	}
-	return apply_rename_by_link(fromdir, from, todir, to);
+	/* the filesystem does not know the flag, or this is a bad move */
+	err = apply_rename_by_link(fromdir, from, todir, to);
+	return err == 0 || err == EEXIST ? err : ret;
 }
 
 int apply_exchange(int dir1, const char *name1, int dir2, const char *name2)
