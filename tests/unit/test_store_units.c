@@ -102,7 +102,7 @@ static int job_unit(struct dfsr_store_txn *txn, void *private_data)
 	struct job *j = private_data;
 	int err;
 
-	j->runs++;
+	__atomic_add_fetch(&j->runs, 1, __ATOMIC_RELAXED);
 	if (j->hold != NULL) {
 		sem_post(j->held);
 		sem_wait(j->hold);
@@ -511,7 +511,8 @@ static void test_growth_with_a_reader(void **state)
 		assert_int_equal(dfsr_store_read_begin(f->store, &second), 0);
 		dfsr_store_read_end(second);
 	}
-	/* it cannot have been completed, however long that took */
+	/* it has not been begun again, however long that took */
+	assert_int_equal(__atomic_load_n(&j[1].runs, __ATOMIC_RELAXED), 1);
 	dfsr_store_stats(f->store, &after);
 	assert_int_equal(after.units, before.units);
 	assert_int_equal(after.map_bytes, before.map_bytes);
@@ -628,6 +629,14 @@ static void test_freed_early(void **state)
 	TALLOC_FREE(j);
 }
 
+/* Not from inside of the store's destructor. */
+static void late_done(struct tevent_req *req)
+{
+	struct job *j = tevent_req_callback_data_void(req);
+
+	j->done = (j->f->store == NULL);
+}
+
 static void test_store_freed_first(void **state)
 {
 	struct store_fixture *f = *state;
@@ -638,6 +647,7 @@ static void test_store_freed_first(void **state)
 	for (i = 0; i < 3; i++) {
 		req[i] = dfsr_store_unit_send(f->mem_ctx, f->ev, f->store,
 					      job_unit, &j[i]);
+		tevent_req_set_callback(req[i], late_done, &j[i]);
 	}
 	store_fixture_close(f);
 	for (i = 0; i < 3; i++) {
@@ -645,7 +655,7 @@ static void test_store_freed_first(void **state)
 	}
 	TALLOC_FREE(req[0]);
 	for (i = 1; i < 3; i++) {
-		assert_true(tevent_req_poll(req[i], f->ev));
+		loop_until(f, &j[i].done);
 		assert_int_equal(dfsr_store_unit_recv(req[i]), 0);
 		TALLOC_FREE(req[i]);
 	}
