@@ -78,6 +78,7 @@ static void alive_deaf(struct dfsr_peer *peer)
 	peer->silent_ticks = 0;
 	if (peer->ping_ticks * alive_tick_ms() >= peer_timing.ping_ms) {
 		alive_ping(peer);
+		peer_flush(peer); /* finds out whether sending still works */
 	}
 }
 

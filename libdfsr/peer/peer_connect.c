@@ -219,8 +219,10 @@ static int connect_try(struct tevent_req *req,
 	    errno != EINPROGRESS) {
 		return errno;
 	}
+	/* tevent tells errors only to who waits for READ. */
 	state->fde = tevent_add_fd(state->ev, state, state->fd,
-				   TEVENT_FD_WRITE, connect_writable, req);
+				   TEVENT_FD_READ | TEVENT_FD_WRITE,
+				   connect_writable, req);
 	return state->fde == NULL ? ENOMEM : 0;
 }
 
