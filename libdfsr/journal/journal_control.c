@@ -18,9 +18,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -193,6 +195,17 @@ static void control_retire(int dirfd)
 	close(fd);
 }
 
+/* Where every store goes to a new block, allocated blocks are no help. */
+static void control_in_place(int fd)
+{
+	unsigned flags = 0;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+		flags |= FS_NOCOW_FL;
+		ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	}
+}
+
 int journal_control_create(int dirfd, const uint8_t boot[16], int *fd,
 			   struct journal_control **page)
 {
@@ -205,6 +218,7 @@ int journal_control_create(int dirfd, const uint8_t boot[16], int *fd,
 		return errno;
 	}
 	*page = NULL;
+	control_in_place(*fd);
 	ret = posix_fallocate(*fd, 0, sizeof(struct journal_control));
 	if (ret == 0) {
 		ret = control_mmap(*fd, page);

@@ -216,7 +216,7 @@ void journal_wake_disarm(struct journal_wake *wake);
 /** Take back a readiness that has been seen. */
 void journal_wake_drain(struct journal_wake *wake);
 
-/* ---- writers as the reader sees them: journal_writers.c, dfsrd only ----- */
+/* ---- writers as the reader sees them: journal_alive.c, dfsrd only ----- */
 
 struct journal_writers;
 
