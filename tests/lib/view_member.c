@@ -166,7 +166,7 @@ static char *tree_below(char *s, struct member *m, const struct dfsr_id *dir,
 	char after[DFSR_FOLD_MAX + 1] = "";
 	char last[DFSR_FOLD_MAX + 1] = "";
 
-	assert_true(depth < 64);
+	assert_true(depth < DFSR_DEPTH_MAX);
 	while (m->va->view.next_child(m->va, dir, after, r) == 0) {
 		s = talloc_asprintf_append(s, "%*s%s %u %u %u\n", depth * 2,
 					   "", r->name, r->kind,
