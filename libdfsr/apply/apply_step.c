@@ -34,28 +34,60 @@ static bool step_staged(const struct dfsr_apply_step *step)
 	       apply_name_valid(step->staged);
 }
 
-/* What is not there any more was put in place before a kill: synced then. */
-static int sync_staged(struct dfsr_apply *apply, const char *name)
+/*
+ * Open a staged object for its sync. A symbolic link cannot be opened; there
+ * are few of them, and syncfs() is right on every filesystem. What is not there
+ * any more was put in place before a kill, and synced then.
+ * @return 0 (*fd may be -1: nothing to do), or errno
+ */
+static int staged_sync_fd(struct dfsr_apply *apply, const char *name, int *fd,
+			  bool *whole)
 {
 	int stagedir = apply->dirfd[DFSR_DIR_STAGING];
 	struct dfsr_stamp stamp;
-	int fd, ret = 0;
+	int ret;
 
+	*fd = -1;
 	ret = dfsr_fs_stamp_at(stagedir, name, &stamp);
 	if (ret != 0) {
 		return ret == ENOENT ? 0 : ret;
 	}
 	if (dfsr_fs_kind(stamp.mode) == DFSR_KIND_SYMLINK) {
-		return fsync(stagedir) == 0 ? 0 : errno;
+		*whole = true;
+		return 0;
 	}
-	fd = dfsr_fs_openat(stagedir, name, O_RDONLY | O_NONBLOCK, 0);
-	if (fd == -1) {
-		return errno;
+	*fd = dfsr_fs_openat(stagedir, name, O_RDONLY | O_NONBLOCK, 0);
+	return *fd == -1 ? errno : 0;
+}
+
+static int sync_each_staged(struct dfsr_apply *apply,
+			    const struct dfsr_apply_step *steps,
+			    uint32_t num_steps)
+{
+	int fds[APPLY_SYNC_MANY] = {-1};
+	bool whole = false;
+	unsigned num = 0;
+	uint32_t i;
+	int ret = 0;
+
+	for (i = 0; i < num_steps && ret == 0; i++) {
+		if (!step_staged(&steps[i])) {
+			continue;
+		}
+		ret = staged_sync_fd(apply, steps[i].staged, &fds[num],
+				     &whole);
+		if (fds[num] != -1) {
+			num++;
+		}
 	}
-	if (fsync(fd) != 0) {
-		ret = errno;
+	if (ret == 0) {
+		ret = whole ? dfsr_apply_sync(apply)
+			    : apply_sync_files(fds, num);
 	}
-	close(fd);
+	while (num > 0) {
+		num--;
+		close(fds[num]);
+	}
 	return ret;
 }
 
@@ -65,7 +97,6 @@ static int sync_all_staged(struct dfsr_apply *apply,
 {
 	uint32_t num = 0;
 	uint32_t i;
-	int ret;
 
 	for (i = 0; i < num_steps; i++) {
 		num += step_staged(&steps[i]) ? 1 : 0;
@@ -73,16 +104,7 @@ static int sync_all_staged(struct dfsr_apply *apply,
 	if (num > APPLY_SYNC_MANY) {
 		return dfsr_apply_sync(apply);
 	}
-	for (i = 0; i < num_steps; i++) {
-		if (!step_staged(&steps[i])) {
-			continue;
-		}
-		ret = sync_staged(apply, steps[i].staged);
-		if (ret != 0) {
-			return ret;
-		}
-	}
-	return 0;
+	return sync_each_staged(apply, steps, num_steps);
 }
 
 static int step_run(struct dfsr_apply *apply, struct dfsr_apply_step *step,

@@ -660,31 +660,63 @@ static void test_meta(void **state)
 
 /* ---- a batch ------------------------------------------------------------------------------ */
 
-static void test_batch(void **state)
+static void batch_of(uint32_t num, uint32_t taken)
 {
-	const uint32_t num = 40;
 	struct dfsr_apply_step *s = NULL;
 	uint32_t i;
 
-	(void)state;
 	s = talloc_zero_array(fs_lab.top, struct dfsr_apply_step, num);
 	for (i = 0; i < num; i++) {
-		char *dir = talloc_asprintf(s, "d%u", i);
+		char *dir = talloc_asprintf(s, "d%u-%u", num, i);
 
 		fs_lab_mkdir(dir);
 		s[i] = *staged_step(DFSR_OP_INSTALL,
 				    talloc_asprintf(s, "%s/f", dir), dir);
 	}
 	/* one of them fails, and only that one */
-	fs_lab_put_text("d20/f", "user");
+	fs_lab_put_text(s[taken].path, "user");
 	assert_int_equal(dfsr_apply_steps(fs_lab.apply, s, num), 0);
 	for (i = 0; i < num; i++) {
-		char *dir = talloc_asprintf(s, "d%u", i);
+		char *dir = talloc_asprintf(s, "d%u-%u", num, i);
 
-		assert_int_equal(s[i].err, i == 20 ? EEXIST : 0);
-		assert_text(s[i].path, i == 20 ? "user" : dir);
+		assert_int_equal(s[i].err, i == taken ? EEXIST : 0);
+		assert_text(s[i].path, i == taken ? "user" : dir);
 	}
 	assert_int_equal(fs_lab_names(DFSR_DIR_STAGING), 1);
+	assert_int_equal(dfsr_apply_stage_drop(fs_lab.apply, s[taken].staged),
+			 0);
+}
+
+/* Few are synced one by one, many with the filesystem. */
+static void test_batch(void **state)
+{
+	(void)state;
+	batch_of(5, 2);
+	batch_of(40, 20);
+}
+
+/* Two members of one list, of which the second needs the first. */
+static void test_in_order(void **state)
+{
+	struct dfsr_meta *m = fs_lab_meta(S_IFDIR | 0755);
+	struct dfsr_meta *l = fs_lab_meta(S_IFLNK | 0777);
+	char dir[DFSR_APPLY_NAME_MAX + 1], link[DFSR_APPLY_NAME_MAX + 1];
+	struct dfsr_fs_problem problem;
+	struct dfsr_stamp stamp;
+	struct dfsr_apply_step s[2] = {
+		{.op = DFSR_OP_INSTALL, .path = "d", .staged = dir},
+		{.op = DFSR_OP_INSTALL, .path = "d/l", .staged = link},
+	};
+
+	(void)state;
+	l->symlink = talloc_strdup(l, "/etc");
+	assert_int_equal(fs_lab_stage(m, NULL, dir, &stamp, &problem), 0);
+	s[1].parent = stamp.ident;
+	assert_int_equal(fs_lab_stage(l, NULL, link, &stamp, &problem), 0);
+	assert_int_equal(dfsr_apply_steps(fs_lab.apply, s, 2), 0);
+	assert_int_equal(s[0].err, 0);
+	assert_int_equal(s[1].err, 0);
+	assert_int_equal(s[1].result.mode, S_IFLNK | 0777);
 }
 
 int main(void)
@@ -705,6 +737,7 @@ int main(void)
 		fs_lab_test(test_remove_directory),
 		fs_lab_test(test_meta),
 		fs_lab_test(test_batch),
+		fs_lab_test(test_in_order),
 	};
 
 	return fs_lab_run_tests(tests);
