@@ -102,9 +102,10 @@ void dfsr_vfs_place(const struct files_struct *dirfsp,
 /** Where is this descriptor's object now, on the disk? */
 void dfsr_vfs_real_place(int fd, struct dfsr_ident *parent,
 			 char leaf[DFSR_NAME_MAX + 1]);
-/** True if the directory lies in the private one, or is it. */
+/** True if this place is the private directory or lies in it. */
 bool dfsr_vfs_is_private(const struct vfs_handle_struct *handle,
-			 const struct files_struct *dirfsp);
+			 const struct files_struct *dirfsp,
+			 const struct smb_filename *smb_fname);
 /** True if the object is a content root. */
 bool dfsr_vfs_is_root(const struct dfsr_vfs_conn *c,
 		      const struct dfsr_ident *object);

@@ -99,7 +99,7 @@ int dfsr_vfs_openat(struct vfs_handle_struct *handle,
 	struct dfsr_vfs_op op;
 	int fd = -1;
 
-	if (dfsr_vfs_is_private(handle, dirfsp)) {
+	if (dfsr_vfs_is_private(handle, dirfsp, smb_fname)) {
 		errno = EACCES;
 		return -1;
 	}

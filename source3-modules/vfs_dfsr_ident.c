@@ -112,15 +112,19 @@ static bool has_component(const char *path, const char *name)
 }
 
 /*
- * Names are vetoed by smbd; what is left is a symbolic link to a file in
- * there, which smbd follows by going to the directory of the target. A share
- * that lies in the private directory is the administrator's own wish.
+ * Names are vetoed by smbd. What is left is a symbolic link to a file in
+ * there, which smbd follows by going to the directory of the target, and
+ * `delete veto files`. A share that lies in the private directory is the
+ * administrator's own wish.
  */
 bool dfsr_vfs_is_private(const struct vfs_handle_struct *handle,
-			 const struct files_struct *dirfsp)
+			 const struct files_struct *dirfsp,
+			 const struct smb_filename *smb_fname)
 {
-	if (dirfsp == NULL || dirfsp->fsp_name == NULL || /* streams */
-	    !has_component(dirfsp->fsp_name->base_name, DFSR_PRIVATE_DIR)) {
+	/* streams are opened without a directory */
+	if ((dirfsp == NULL || dirfsp->fsp_name == NULL ||
+	     !has_component(dirfsp->fsp_name->base_name, DFSR_PRIVATE_DIR)) &&
+	    !has_component(smb_fname->base_name, DFSR_PRIVATE_DIR)) {
 		return false;
 	}
 	return !has_component(handle->conn->connectpath, DFSR_PRIVATE_DIR);

@@ -151,6 +151,10 @@ int dfsr_vfs_unlinkat(struct vfs_handle_struct *handle,
 	struct dfsr_vfs_path_op p;
 	int ret = 0;
 
+	if (dfsr_vfs_is_private(handle, dirfsp, smb_fname)) {
+		errno = EACCES;
+		return -1;
+	}
 	if (path_begin(handle, &p,
 		       (flags & AT_REMOVEDIR) ? DFSR_JOURNAL_OP_RMDIR
 					      : DFSR_JOURNAL_OP_UNLINK,
@@ -191,6 +195,11 @@ int dfsr_vfs_renameat(struct vfs_handle_struct *handle,
 	struct dfsr_vfs_path_op p;
 	int ret = 0;
 
+	if (dfsr_vfs_is_private(handle, srcdir_fsp, smb_fname_src) ||
+	    dfsr_vfs_is_private(handle, dstdir_fsp, smb_fname_dst)) {
+		errno = EACCES;
+		return -1;
+	}
 	if (path_begin(handle, &p, DFSR_JOURNAL_OP_RENAME, srcdir_fsp,
 		       smb_fname_src)) {
 		if (!is_stream(smb_fname_src) && path_refuse(&p)) {

@@ -41,6 +41,11 @@
 
 /** A segment is sealed by the reader when it has grown beyond this. */
 #define DFSR_JOURNAL_SEGMENT_SIZE (16 * 1024 * 1024)
+/**
+ * Writers fill a segment up to about this if no dfsrd seals it; beyond it
+ * there are overflow marks.
+ */
+#define DFSR_JOURNAL_SEGMENT_MAX (256 * 1024 * 1024)
 /** Longest frame in bytes. */
 #define DFSR_JOURNAL_FRAME_MAX 1024
 /** Most writing processes at a time; further ones cause overflow marks. */
@@ -74,6 +79,11 @@ enum dfsr_journal_op {
 	DFSR_JOURNAL_OP_RMDIR = 5,
 	/** object moves from parent/name to parent2/name2 over replaced. */
 	DFSR_JOURNAL_OP_RENAME = 6,
+	/*
+	 * When another module stands below ours, the second place of the
+	 * outcome of UNLINK, RMDIR and RENAME is where object is now, as the
+	 * kernel says; a recycle bin, for example.
+	 */
 	/** object also gets the name parent2/name2. */
 	DFSR_JOURNAL_OP_LINK = 7,
 	DFSR_JOURNAL_OP_SYMLINK = 8,

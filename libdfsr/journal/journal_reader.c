@@ -77,16 +77,22 @@ static int reader_fill(struct dfsr_journal_reader *r)
 static size_t next_frame(const uint8_t *data, size_t len, bool whole)
 {
 	struct dfsr_journal_record rec;
+	const uint8_t *end = data + len;
+	const uint8_t *p = data + 1;
 	size_t used = 0;
-	size_t i = 0;
 
-	for (i = 1; i < len; i++) {
-		int ret = dfsr_journal_frame_decode(data + i, len - i, &rec,
-						    &used);
+	while (p < end) {
+		int ret = 0;
 
-		if (ret == 0 || (ret == EAGAIN && !whole)) {
-			return i;
+		p = memchr(p, JOURNAL_FRAME_MAGIC & 0xff, end - p);
+		if (p == NULL) {
+			break;
 		}
+		ret = dfsr_journal_frame_decode(p, end - p, &rec, &used);
+		if (ret == 0 || (ret == EAGAIN && !whole)) {
+			return p - data;
+		}
+		p++;
 	}
 	return len;
 }

@@ -41,6 +41,9 @@
  * opened between become_root() and unbecome_root().
  */
 
+/** Frames between two looks at the size of the segment. */
+#define FULL_CHECK 64
+
 struct dfsr_journal_writer {
 	struct dfsr_journal_writer *next;
 	char *dir;
@@ -51,6 +54,7 @@ struct dfsr_journal_writer {
 	struct journal_control *page;
 	int segment_fd;
 	uint64_t segment; /* which segment_fd is; 0: none */
+	bool full;	  /* the segment is at its limit */
 	_Atomic uint32_t *canary;
 	/* of this process only */
 	int control_fd; /* holds the slot's lock */
@@ -373,7 +377,21 @@ static bool writer_open_segment(struct dfsr_journal_writer *w, uint64_t n)
 	}
 	w->segment_fd = fd;
 	w->segment = n;
+	w->full = false;
 	return true;
+}
+
+/*
+ * Looked at now and then: without a dfsrd that seals it the segment must not
+ * grow for ever. The end of the last append is where the descriptor stands.
+ */
+static bool writer_full(struct dfsr_journal_writer *w)
+{
+	if (!w->full && w->counter % FULL_CHECK == 0) {
+		w->full = lseek(w->segment_fd, 0, SEEK_CUR) >
+			  DFSR_JOURNAL_SEGMENT_MAX;
+	}
+	return w->full;
 }
 
 /*
@@ -395,7 +413,8 @@ static bool writer_put(struct dfsr_journal_writer *w, size_t len)
 			n = now;
 			continue;
 		}
-		if (write(w->segment_fd, w->buf, len) != (ssize_t)len) {
+		if (writer_full(w) ||
+		    write(w->segment_fd, w->buf, len) != (ssize_t)len) {
 			return false;
 		}
 		atomic_thread_fence(memory_order_seq_cst);

@@ -114,6 +114,14 @@ def one_pair(records, path, op='change', reason='close'):
           [('intent', op, ''), ('outcome', op, reason)], repr(records))
 
 
+def refused(what):
+    try:
+        what()
+    except Exception:
+        return True
+    return False
+
+
 # Before and after a folder is enabled
 
 
@@ -477,22 +485,18 @@ def _(w):
 @cases.case('a content root can be neither renamed nor removed')
 def _(w):
     above = w.smb(share='above')
-    for what in (lambda: above.rename('data', 'moved'),
-                 lambda: above.smbclient('rename data moved')):
-        try:
-            what()
-        except Exception:
-            pass
-        check(os.path.isdir(w.path()), 'it is gone')
+    check(refused(lambda: above.rename('data', 'moved')), 'rename')
+    check(os.path.isdir(w.path()), 'it is gone')
     os.rename(w.path(), w.path() + '.aside')
-    os.mkdir(w.path())
+    os.makedirs(w.path('.DfsrPrivate/kept'))
     w.journal.publish(w.path())
-    try:
-        above.rmdir('data')
-    except Exception:
-        pass
-    check(os.path.isdir(w.path()), 'it was removed')
-    os.rmdir(w.path())
+    check(refused(lambda: above.rmdir('data')), 'rmdir')
+    w.host.share = w.host.share.replace('[above]',
+                                        '[above]\ndelete veto files = yes')
+    w.restart()
+    check(refused(lambda: w.smb(share='above').rmdir('data')), 'rmdir')
+    check(os.path.isdir(w.path('.DfsrPrivate/kept')), 'it was emptied')
+    os.removedirs(w.path('.DfsrPrivate/kept'))
     os.rename(w.path() + '.aside', w.path())
     w.journal.publish(w.path())
 
@@ -508,14 +512,6 @@ def _(w):
 
 
 # The private directory
-
-
-def refused(what):
-    try:
-        what()
-    except Exception:
-        return True
-    return False
 
 
 @cases.case('the private directory is out of reach')

@@ -183,6 +183,36 @@ static void test_full_disk(void **state)
 	assert_int_equal(umount2(h.dir, MNT_DETACH), 0);
 }
 
+/* Nobody seals: at some size it ends, and the next segment goes on. */
+static void test_full_segment(void **state)
+{
+	struct dfsr_journal_record rec;
+	struct dfsr_journal_writer *w = NULL;
+	struct stat st;
+	int fd = -1;
+	int i = 0;
+
+	(void)state;
+	help_open();
+	w = help_writer();
+	fd = help_segment(1);
+	assert_int_equal(ftruncate(fd, DFSR_JOURNAL_SEGMENT_MAX), 0);
+	for (i = 0; i < 200; i++) {
+		rec = help_intent(1);
+		dfsr_journal_writer_append(w, &rec);
+	}
+	assert_int_not_equal(dfsr_journal_overflow(h.r), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(st.st_size < DFSR_JOURNAL_SEGMENT_MAX + 200 * 160);
+	close(fd);
+	assert_int_equal(dfsr_journal_reader_seal(h.r, 1), 0);
+	rec = help_intent(42);
+	dfsr_journal_writer_append(w, &rec);
+	do {
+		assert_int_equal(dfsr_journal_reader_next(h.r, &rec), 0);
+	} while (rec.object.ino != 42);
+}
+
 /* All slots taken: the process goes on, and says that it misses things. */
 static void test_slots_full(void **state)
 {
@@ -335,6 +365,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_no_page),   T(test_append),     T(test_fork),
 		T(test_other_boot), T(test_overflow),  T(test_full_disk),
+		T(test_full_segment),
 		T(test_slots_full), T(test_publish),   T(test_quiesced),
 		T(test_retired),
 	};
