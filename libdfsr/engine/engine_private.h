@@ -185,6 +185,21 @@ struct dfsr_batch {
 	bool final; /* what is not staged is not installed */
 };
 
+/* engine/engine_item.c */
+
+/** The update needs content or metadata that are not staged. */
+bool dfsr_item_needs_bytes(const struct dfsr_item *it);
+/** Let an item be evaluated (again). */
+void dfsr_item_enqueue(struct dfsr_batch *b, struct dfsr_item *it);
+/** The next one; b->queue_num must not be 0. */
+struct dfsr_item *dfsr_item_dequeue(struct dfsr_batch *b);
+/** It no longer waits for its blocker. */
+void dfsr_item_unblock(struct dfsr_item *it);
+/**
+ * Park one item of every circle of blocked items in which one can be parked;
+ * what waited for it is enqueued. seen has b->num places.
+ */
+int dfsr_item_break_circles(struct dfsr_batch *b, uint32_t *seen);
 /** The item of a UID, or NULL. */
 struct dfsr_item *dfsr_batch_item(struct dfsr_batch *b,
 				  const struct dfsr_id *uid);

@@ -128,10 +128,19 @@ struct dfsr_observation {
 	bool uncertain;
 };
 
-/** A record that a decision wants stored. */
+/**
+ * A record that a decision wants stored. For an object that is here it also
+ * says what happens to it: a nameConflict tombstone moves it to
+ * ConflictAndDeleted (a directory with all below it as one record), an alias
+ * moves its children into the directory that it was merged into.
+ */
 struct dfsr_issued {
 	struct dfsr_record rec;
-	/** It describes the observed object: stored with its identity. */
+	/**
+	 * It describes the observed object: stored with its identity. Of a
+	 * batch: it takes over the object of decision.local, a directory
+	 * whose winner lives again because of what is in it.
+	 */
 	bool observed;
 };
 
@@ -150,7 +159,13 @@ struct dfsr_issued_list {
  *
  * @param[out] match the UID that the observed object now belongs to, valid
  *                   if obs->exists
- * @return 0, ENOMEM, ESTALE when the parent is not a live directory, E2BIG
+ * ESTALE also means that a directory seems to be below itself: one of those
+ * between has moved too and is to be observed first. An uncertain version
+ * (semantics A2) gets the clock of the recorded one less one, so that it wins
+ * nowhere where that one is held.
+ *
+ * @return 0, ENOMEM, ESTALE when the parent is not a live directory, E2BIG at
+ *         the limit of clock or lineage, EINVAL for a name that is not valid
  */
 int dfsr_engine_local(TALLOC_CTX *mem_ctx, struct dfsr_issuer *issuer,
 		      const struct dfsr_view *view,
@@ -209,7 +224,21 @@ struct dfsr_offer {
 	bool busy;
 };
 
-/** What to do with one update. */
+/**
+ * What to do with one update. First every decision with `park` has its object
+ * moved to a parking name, then the decisions are carried out in their order,
+ * of each: keep_local, the issued records, the update itself.
+ *
+ * - LOSES with parts DELETE: a name was lost, and an older version that is
+ *   here goes with it (keep_local), or merges, as the issued records say.
+ * - INSTALL of a directory with name_won against a directory, while no live
+ *   object is here under its UID: the object of holder becomes that of the
+ *   update, children and all; parts say what differs on it. Its alias is
+ *   among the issued records or comes as a decision of the set.
+ * - INSTALL of an alias with parts DELETE: the children of local move into
+ *   the directory that merged_into leads to. With parts NAME: local is an
+ *   alias already, and what came to its target through it moves on.
+ */
 struct dfsr_decision {
 	uint32_t offer; /* index into the offers */
 	enum dfsr_verdict verdict;
@@ -218,10 +247,11 @@ struct dfsr_decision {
 	unsigned parts;		 /* DFSR_PART_*, for FETCH and INSTALL */
 	bool have_local;	 /* local is what we hold under this UID */
 	struct dfsr_record local;
-	bool keep_local; /* local is live and concurrent: preserve it */
+	/** Local is live, and concurrent or ended by a name: preserve it. */
+	bool keep_local;
 	enum dfsr_conflict conflict;
-	/** INSTALL: move the own object out of the way first, it trades
-	    names with others of the set. */
+	/** INSTALL, or LOSES with name_conflict: move the own object out of
+	    the way first, it trades names with others of the set. */
 	bool park;
 	/** A name conflict was decided; holder lost if name_won. */
 	bool name_conflict;
@@ -236,7 +266,12 @@ struct dfsr_decision {
 	struct dfsr_issued_list issued;
 };
 
-/** What is known about the server that the updates came from. */
+/**
+ * What is known about the server that the updates came from. A server whose
+ * holes wait for a judgement only (name, parent, children, cycle) and have
+ * done so over a whole round with each of its partners counts as closed, too:
+ * otherwise two members that wait for each other wait for ever.
+ */
 struct dfsr_round {
 	const struct dfsr_vv *server_vv; /* its vector when they were read */
 	bool server_closed; /* its vector has no holes */

@@ -503,7 +503,8 @@ static void dump_waiting(struct member **m, unsigned num)
 	for (i = 0; i < num; i++) {
 		s = member_tree(m[i], m[i]);
 		print_message("member %u waits for %u (last: %s %s):\n%s", i,
-			      m[i]->waiting, dfsr_verdict_str(m[i]->last.verdict),
+			      m[i]->waiting,
+			      dfsr_verdict_str(m[i]->last.verdict),
 			      dfsr_wait_str(m[i]->last.wait), s);
 		talloc_free(s);
 		s = dfsr_vv_str(m[i], m[i]->vv);
