@@ -136,6 +136,12 @@ int dfsr_peer_listen(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
 /** Answer with type|REPLY and this body; frees the request. */
 void dfsr_peer_reply(struct dfsr_request *request, const uint8_t *body,
 		     size_t len);
+/**
+ * As dfsr_peer_reply(), but takes the body, a talloc chunk without other
+ * owners, instead of copying it: for large answers.
+ */
+void dfsr_peer_reply_steal(struct dfsr_request *request, uint8_t *body,
+			   size_t len);
 /** Answer with DFSR_MSG_ERROR; frees the request. */
 void dfsr_peer_refuse(struct dfsr_request *request, uint32_t code,
 		      const char *fmt, ...) PRINTF_ATTRIBUTE(3, 4);

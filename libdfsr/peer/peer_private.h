@@ -71,8 +71,8 @@ struct peer_chunk {
 	TAILQ_ENTRY(peer_chunk) entry;
 	size_t ofs;
 	size_t len;
-	size_t alloc;
-	uint8_t data[];
+	size_t alloc; /* what more can be appended to, or 0 */
+	uint8_t *data;
 };
 
 /** A request of ours; req is NULL when nobody waits for it any more. */
@@ -261,6 +261,9 @@ void peer_frame_input(struct dfsr_peer *peer);
 /** Queue a frame; it is sent at the end of this turn of the loop. */
 void peer_send(struct dfsr_peer *peer, uint8_t type, uint8_t flags,
 	       uint32_t id, const uint8_t *body, size_t len);
+/** The same, but the body becomes the peer's. */
+void peer_send_steal(struct dfsr_peer *peer, uint8_t type, uint8_t flags,
+		     uint32_t id, uint8_t *body, size_t len);
 /** Encrypt and send as much as the socket takes. */
 void peer_flush(struct dfsr_peer *peer);
 

@@ -321,6 +321,20 @@ void dfsr_peer_reply(struct dfsr_request *request, const uint8_t *body,
 	talloc_free(request);
 }
 
+void dfsr_peer_reply_steal(struct dfsr_request *request, uint8_t *body,
+			   size_t len)
+{
+	if (len > DFSR_FRAME_MAX - DFSR_FRAME_HEAD) {
+		talloc_free(body);
+		dfsr_peer_refuse(request, DFSR_WERR_IO,
+				 "answer of %zu bytes is too long", len);
+		return;
+	}
+	peer_send_steal(request->peer, request->type, DFSR_FRAME_REPLY,
+			request->id, body, len);
+	talloc_free(request);
+}
+
 void dfsr_peer_refuse(struct dfsr_request *request, uint32_t code,
 		      const char *fmt, ...)
 {

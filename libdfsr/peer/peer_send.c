@@ -34,7 +34,7 @@ static struct peer_chunk *send_chunk(struct dfsr_peer *peer, size_t len)
 	struct peer_chunk *chunk = TAILQ_LAST(&peer->chunks, peer_chunks);
 	size_t alloc = len > PEER_RECORD_MAX ? len : PEER_RECORD_MAX;
 
-	if (chunk != NULL && chunk->alloc - chunk->len >= len) {
+	if (chunk != NULL && chunk->alloc >= chunk->len + len) {
 		return chunk;
 	}
 	chunk = talloc_size(peer, sizeof(*chunk) + alloc);
@@ -42,9 +42,10 @@ static struct peer_chunk *send_chunk(struct dfsr_peer *peer, size_t len)
 		return NULL;
 	}
 	talloc_set_name_const(chunk, "struct peer_chunk");
-	chunk->ofs = 0;
-	chunk->len = 0;
-	chunk->alloc = alloc;
+	*chunk = (struct peer_chunk){
+		.alloc = alloc,
+		.data = (uint8_t *)(chunk + 1),
+	};
 	TAILQ_INSERT_TAIL(&peer->chunks, chunk, entry);
 	return chunk;
 }
@@ -70,19 +71,30 @@ static void send_flush_handler(struct tevent_context *ev,
 	peer_flush(peer);
 }
 
-void peer_send(struct dfsr_peer *peer, uint8_t type, uint8_t flags,
-	       uint32_t id, const uint8_t *body, size_t len)
+static void send_soon(struct dfsr_peer *peer, size_t len)
+{
+	peer->out_bytes += len;
+	if (!peer->flush_set && !peer->write_blocked) {
+		peer->flush_set = true;
+		tevent_schedule_immediate(peer->flush_im, peer->ev,
+					  send_flush_handler, peer);
+	}
+}
+
+/* @return where copied bytes of the body go, or NULL */
+static uint8_t *send_head(struct dfsr_peer *peer, uint8_t type, uint8_t flags,
+			  uint32_t id, size_t len, size_t copied)
 {
 	struct peer_chunk *chunk = NULL;
 	uint8_t *at = NULL;
 
 	if (peer->state != PEER_UP) {
-		return;
+		return NULL;
 	}
-	chunk = send_chunk(peer, SEND_HEAD + len);
+	chunk = send_chunk(peer, SEND_HEAD + copied);
 	if (chunk == NULL) {
 		peer_fail(peer, ENOMEM, "out of memory");
-		return;
+		return NULL;
 	}
 	at = chunk->data + chunk->len;
 	send_u32(at, (uint32_t)(DFSR_FRAME_HEAD + len));
@@ -91,16 +103,45 @@ void peer_send(struct dfsr_peer *peer, uint8_t type, uint8_t flags,
 	at[6] = 0;
 	at[7] = 0;
 	send_u32(at + 8, id);
-	if (len > 0) {
-		memcpy(at + SEND_HEAD, body, len);
+	chunk->len += SEND_HEAD + copied;
+	send_soon(peer, SEND_HEAD + copied);
+	return at + SEND_HEAD;
+}
+
+void peer_send(struct dfsr_peer *peer, uint8_t type, uint8_t flags,
+	       uint32_t id, const uint8_t *body, size_t len)
+{
+	uint8_t *at = send_head(peer, type, flags, id, len, len);
+
+	if (at != NULL && len > 0) {
+		memcpy(at, body, len);
 	}
-	chunk->len += SEND_HEAD + len;
-	peer->out_bytes += SEND_HEAD + len;
-	if (!peer->flush_set && !peer->write_blocked) {
-		peer->flush_set = true;
-		tevent_schedule_immediate(peer->flush_im, peer->ev,
-					  send_flush_handler, peer);
+}
+
+void peer_send_steal(struct dfsr_peer *peer, uint8_t type, uint8_t flags,
+		     uint32_t id, uint8_t *body, size_t len)
+{
+	struct peer_chunk *chunk = NULL;
+
+	if (len < PEER_RECORD_MAX) {
+		peer_send(peer, type, flags, id, body, len);
+		talloc_free(body);
+		return;
 	}
+	chunk = talloc_zero(peer, struct peer_chunk);
+	if (chunk == NULL) {
+		peer_fail(peer, ENOMEM, "out of memory");
+	}
+	if (chunk == NULL ||
+	    send_head(peer, type, flags, id, len, 0) == NULL) {
+		talloc_free(chunk);
+		talloc_free(body);
+		return;
+	}
+	chunk->data = talloc_steal(chunk, body);
+	chunk->len = len;
+	TAILQ_INSERT_TAIL(&peer->chunks, chunk, entry);
+	send_soon(peer, len);
 }
 
 /* Fill net_out from the queue. @return 0 or an error */

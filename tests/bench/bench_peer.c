@@ -33,7 +33,8 @@
 /*
  * Server and client are two processes. Printed are round trips per second
  * with one and with 64 small requests in flight, and the throughput of 1 MiB
- * answers with 8 in flight, with the processor time of both sides.
+ * answers with 8 in flight, with the processor time of both sides. An argument
+ * "small" or "large" runs one half, for a profiler.
  */
 
 #define BENCH_MS 2000
@@ -80,8 +81,14 @@ static void server_request(struct dfsr_request *request, void *private_data)
 		dfsr_peer_reply(request, (uint8_t *)&cpu, sizeof(cpu));
 		return;
 	}
-	dfsr_peer_reply(request, b->data,
-			request->type == DFSR_MSG_READ ? BENCH_DATA : 40);
+	if (request->type == DFSR_MSG_READ) {
+		/* Stands for the read of a file. */
+		dfsr_peer_reply_steal(request,
+				      talloc_memdup(b, b->data, BENCH_DATA),
+				      BENCH_DATA);
+		return;
+	}
+	dfsr_peer_reply(request, b->data, 40);
 }
 
 static void server_closed(struct dfsr_peer *peer, int err, const char *why,
@@ -229,7 +236,7 @@ static void client_run(struct bench *b, const char *name, uint8_t type,
 	       b->err != 0 ? "  " : "", b->err != 0 ? strerror(b->err) : "");
 }
 
-static int bench_client(struct bench *b, uint16_t port)
+static int bench_client(struct bench *b, uint16_t port, const char *only)
 {
 	struct dfsr_peer_ops ops = {};
 	struct tevent_req *req = NULL;
@@ -248,9 +255,13 @@ static int bench_client(struct bench *b, uint16_t port)
 		return err;
 	}
 	dfsr_peer_set_trusted(b->peer);
-	client_run(b, "round trips, 1 deep", DFSR_MSG_POLL, 1);
-	client_run(b, "round trips, 64 deep", DFSR_MSG_POLL, 64);
-	client_run(b, "1 MiB answers, 8 deep", DFSR_MSG_READ, 8);
+	if (only == NULL || strcmp(only, "small") == 0) {
+		client_run(b, "round trips, 1 deep", DFSR_MSG_POLL, 1);
+		client_run(b, "round trips, 64 deep", DFSR_MSG_POLL, 64);
+	}
+	if (only == NULL || strcmp(only, "large") == 0) {
+		client_run(b, "1 MiB answers, 8 deep", DFSR_MSG_READ, 8);
+	}
 	return b->err;
 }
 
@@ -285,7 +296,7 @@ static int bench_identity(struct dfsr_identity **id)
 	return err;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct dfsr_identity *id = NULL;
 	uint16_t port = 0;
@@ -305,7 +316,7 @@ int main(void)
 		fprintf(stderr, "bench: no server\n");
 		return 1;
 	}
-	err = bench_client(bench_new(id), port);
+	err = bench_client(bench_new(id), port, argc > 1 ? argv[1] : NULL);
 	kill(pid, SIGTERM);
 	waitpid(pid, NULL, 0);
 	return err == 0 ? 0 : 1;

@@ -86,7 +86,11 @@ static void large_request(struct peer_pair *pair,
 		body[i] = (uint8_t)(i * 31 + (i >> 12) +
 				    request->body[i % request->body_len]);
 	}
-	dfsr_peer_reply(request, body, len);
+	if (request->id % 2 == 0) {
+		dfsr_peer_reply_steal(request, body, len);
+	} else {
+		dfsr_peer_reply(request, body, len);
+	}
 }
 
 static void test_sizes(void **state)
@@ -97,11 +101,12 @@ static void test_sizes(void **state)
 	};
 	struct peer_pair *pair = *state;
 	uint8_t *answer = NULL, *asked = NULL;
-	size_t len = 0, i, j;
+	size_t len = 0, i, j, n;
 
 	pair->request = large_request;
 	pair_connect(pair);
-	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (n = 0; n < 2 * sizeof(sizes) / sizeof(sizes[0]); n++) {
+		i = n / 2; /* copied, then given away */
 		pair->data = (void *)(uintptr_t)&sizes[i];
 		asked = talloc_array(pair, uint8_t, sizes[i] + 1);
 		for (j = 0; j <= sizes[i]; j++) {
