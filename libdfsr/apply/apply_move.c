@@ -48,7 +48,9 @@ static bool is_at(const struct apply_place *place,
 
 /*
  * What is moved is looked at again where it arrived: a client may have put
- * another object at the old name in between. That one goes back.
+ * another object at the old name in between. That one goes back. If the client
+ * has saved once more by then, it stays where it is, as a file that somebody
+ * made there: one too many is better than one too few.
  */
 static int move_checked(const struct apply_place *from,
 			const struct apply_place *to,

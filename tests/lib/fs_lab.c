@@ -62,15 +62,23 @@ int fs_lab_command(const char *const argv[])
 
 /* ---- filesystems --------------------------------------------------------- */
 
+/*
+ * A new UUID each time: neither mkfs.btrfs nor xfs wants to see one twice, and
+ * other tests may run at the same time.
+ */
 static int make_fs(const char *type, const char *image)
 {
 	const char *const ext4[] = {"mkfs.ext4", "-q",	"-F", "-U",
-				    FS_LAB_UUID, image, NULL};
-	const char *const xfs[] = {"mkfs.xfs", "-q",
-				   "-m", "uuid=" FS_LAB_UUID, image, NULL};
+				    fs_lab.uuid, image, NULL};
 	const char *const btrfs[] = {"mkfs.btrfs", "-q",  "-f", "-U",
-				     FS_LAB_UUID,  image, NULL};
+				     fs_lab.uuid,  image, NULL};
+	const char *xfs[] = {"mkfs.xfs", "-q", "-m", NULL, image, NULL};
+	struct dfsr_guid guid = dfsr_guid_random(dfsr_fs_env());
+	char option[64];
 
+	dfsr_guid_str(&guid, fs_lab.uuid);
+	snprintf(option, sizeof(option), "uuid=%s", fs_lab.uuid);
+	xfs[3] = option;
 	if (strcmp(type, "ext4") == 0) {
 		return fs_lab_command(ext4);
 	}

@@ -37,6 +37,7 @@ struct fs_lab {
 	const char *type; /* "here", "ext4", "xfs", "btrfs" */
 	char *base;	  /* folder of this run */
 	char *mnt;	  /* the filesystem */
+	char uuid[DFSR_GUID_STRLEN]; /* that the filesystem was made with */
 	unsigned count;
 	/* of the test that runs */
 	char *dir; /* its content root */
@@ -44,9 +45,6 @@ struct fs_lab {
 	struct dfsr_apply *apply;
 	struct dfsr_id gvsn;
 };
-
-/** UUID that every filesystem of the lab is made with. */
-#define FS_LAB_UUID "5d6fa2e4-1b3c-4c59-8e07-aa90b1c2d3e4"
 
 extern struct fs_lab fs_lab;
 

@@ -409,13 +409,13 @@ static void test_never_torn(void **state)
 struct saver {
 	atomic_bool stop;
 	unsigned saves;
+	char *path;
 };
 
 static void *keep_saving(void *private_data)
 {
 	struct saver *w = private_data;
 	char *temp = talloc_asprintf(NULL, "%s/temp", fs_lab.dir);
-	char *path = talloc_asprintf(NULL, "%s/f", fs_lab.dir);
 
 	while (!atomic_load(&w->stop)) {
 		int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -426,19 +426,18 @@ static void *keep_saving(void *private_data)
 			break;
 		}
 		close(fd);
-		if (rename(temp, path) != 0) {
+		if (rename(temp, w->path) != 0) {
 			break;
 		}
 		w->saves++;
 	}
 	TALLOC_FREE(temp);
-	TALLOC_FREE(path);
 	return NULL;
 }
 
 static void test_save_in_between(void **state)
 {
-	struct saver w = {.saves = 0};
+	struct saver w = {.path = fs_lab_path("f")};
 	unsigned done = 0, stale = 0;
 	pthread_t thread;
 	int i;
@@ -446,7 +445,7 @@ static void test_save_in_between(void **state)
 	(void)state;
 	fs_lab_put_text("f", "save x");
 	assert_int_equal(pthread_create(&thread, NULL, keep_saving, &w), 0);
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < 150; i++) {
 		struct dfsr_apply_step *s = NULL;
 		struct dfsr_stamp *d = NULL;
 
@@ -471,8 +470,58 @@ static void test_save_in_between(void **state)
 	}
 	atomic_store(&w.stop, true);
 	pthread_join(thread, NULL);
-	assert_int_equal(done + stale, 300);
+	assert_int_equal(done + stale, 150);
 	assert_true(w.saves > 0);
+}
+
+/* What was moved or removed is what was looked at, or it went back. */
+static void test_move_in_between(void **state)
+{
+	struct saver w = {.path = fs_lab_path("f")};
+	pthread_t thread;
+	unsigned moved = 0;
+	int i;
+
+	(void)state;
+	fs_lab_put_text("f", "save x");
+	assert_int_equal(pthread_create(&thread, NULL, keep_saving, &w), 0);
+	for (i = 0; i < 600; i++) {
+		struct dfsr_apply_step s = {
+			.op = i % 2 == 0 ? DFSR_OP_MOVE : DFSR_OP_REMOVE,
+			.path = "f",
+			.new_path = "g",
+			.displaced = "d",
+		};
+		struct dfsr_stamp there;
+		int ret;
+
+		ret = dfsr_fs_stamp_at(AT_FDCWD, w.path, &s.expect);
+		if (ret == ENOENT) {
+			continue; /* the client has not saved again */
+		}
+		(void)run(&s);
+		if (s.err == ESTALE) {
+			/* it went back, unless there was a newer one again */
+			unlink(fs_lab_path("g"));
+			continue;
+		}
+		assert_int_equal(s.err, 0);
+		if (s.op == DFSR_OP_MOVE) {
+			there = fs_lab_stamp("g");
+			assert_int_equal(unlink(fs_lab_path("g")), 0);
+		} else {
+			there = s.displaced_stamp;
+			assert_int_equal(dfsr_apply_displaced_drop(
+						 fs_lab.apply, "d"),
+					 0);
+		}
+		assert_true(dfsr_ident_equal(&there.ident, &s.expect.ident) ||
+			    s.displaced_changed);
+		moved++;
+	}
+	atomic_store(&w.stop, true);
+	pthread_join(thread, NULL);
+	assert_true(moved > 0);
 }
 
 /* ---- move, park, swap ------------------------------------------------------------ */
@@ -731,6 +780,7 @@ int main(void)
 		fs_lab_test(test_open_writer),
 		fs_lab_test(test_never_torn),
 		fs_lab_test(test_save_in_between),
+		fs_lab_test(test_move_in_between),
 		fs_lab_test(test_move),
 		fs_lab_test(test_swap),
 		fs_lab_test(test_remove),

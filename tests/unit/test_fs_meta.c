@@ -200,6 +200,9 @@ static void test_directory(void **state)
 	assert_memory_equal(before, after, DFSR_HASH_LEN);
 	/* what inherits an ACL reads it, and can be freed of it */
 	assert_true(read_meta("d/new")->acl_access.num > 0);
+	m->mtime_sec = 1;
+	write_meta("d", m);
+	assert_int_not_equal(read_meta("d")->mtime_sec, 1);
 	m = fs_lab_meta(S_IFREG | 0644);
 	write_meta("d/new", m);
 	assert_same(m, read_meta("d/new"));

@@ -62,7 +62,7 @@ static void test_fsid(void **state)
 {
 	uint8_t want[16];
 	char hex[33] = "";
-	const char *p = FS_LAB_UUID;
+	const char *p = fs_lab.uuid;
 	size_t i;
 
 	(void)state;
@@ -327,7 +327,9 @@ static void test_handle_cold(void **state)
 	fs_lab_put_text("d/e/f", "x");
 	file = handle_of("d/e/f");
 	dir = handle_of("d/e");
-	sync();
+	fd = open(fs_lab.dir, O_RDONLY);
+	assert_int_equal(syncfs(fd), 0);
+	close(fd);
 	fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
 	if (fd == -1 || write(fd, "2", 1) != 1) {
 		skip();
