@@ -205,6 +205,9 @@ static void test_page_is_no_cut(void **state)
 	(void)state;
 	files(&p, uid, 2);
 	e.uid = uid[0];
+	/* by another one: the lineage of f1 does not tell */
+	member_write(p.c, &uid[0]);
+	settle(&p);
 	member_rename(p.a, &uid[0], NULL, "away");
 	member_rename(p.a, &uid[1], NULL, "f0");
 	/* so that there is a second page */
@@ -464,6 +467,29 @@ static void test_delete_against_create(void **state)
 	done(&p);
 }
 
+/* A7 for B12: the child has moved out at the server, its record is late. */
+static void test_child_is_on_its_way(void **state)
+{
+	struct pair p = three();
+	struct dfsr_id d = member_create(p.a, NULL, "d", DFSR_KIND_DIRECTORY);
+	struct edit e = {.uid = member_create(p.a, &d, "f", DFSR_KIND_FILE)};
+	struct pull_options opt = {.page = 1, .reverse = true,
+				   .between = edit_once, .private_data = &e};
+
+	(void)state;
+	settle(&p);
+	member_rename(p.a, &e.uid, NULL, "out");
+	member_delete(p.a, &d);
+	member_create(p.a, NULL, "later", DFSR_KIND_FILE);
+	assert_int_equal(member_pull(p.b, p.a, &opt), 1);
+	assert_true(e.done);
+	assert_int_equal(p.b->last.wait, DFSR_WAIT_CHILDREN);
+	settle(&p);
+	assert_null(member_path(p.b, "d"));
+	assert_non_null(member_path(p.b, "out"));
+	done(&p);
+}
+
 /* The same, but the deleter pulls first and has to wait. */
 static void test_create_against_delete(void **state)
 {
@@ -558,6 +584,52 @@ static void test_three_of_one_name(void **state)
 	assert_non_null(member_path(p.a, "d/b"));
 	assert_non_null(member_path(p.a, "d/c"));
 	done(&p);
+}
+
+/*
+ * Two members merge one directory into different ones, which then part: both
+ * sides agree on one of the two, and the children follow.
+ */
+static void two_winners(bool first_younger)
+{
+	struct pair p = three();
+	struct dfsr_id d, o, w;
+
+	d = member_create(p.a, NULL, "d", DFSR_KIND_DIRECTORY);
+	member_create(p.a, &d, "x", DFSR_KIND_FILE);
+	member_create(p.a, &d, "only-d", DFSR_KIND_FILE);
+	p.b->now = first_younger ? 9000 : 5000;
+	p.c->now = 7000;
+	o = member_create(p.b, NULL, "d", DFSR_KIND_DIRECTORY);
+	member_create(p.b, &o, "only-o", DFSR_KIND_FILE);
+	member_create(p.b, &o, "y", DFSR_KIND_FILE);
+	w = member_create(p.c, NULL, "d", DFSR_KIND_DIRECTORY);
+	member_create(p.c, &w, "only-w", DFSR_KIND_FILE);
+	member_create(p.c, &w, "y", DFSR_KIND_FILE);
+	member_create(first_younger ? p.b : p.c, first_younger ? &o : &w, "X",
+		      DFSR_KIND_FILE);
+	pulled(p.b, p.a, 0);
+	member_rename(p.b, &o, NULL, "o");
+	pulled(p.c, p.a, 0);
+	member_rename(p.c, &w, NULL, "w");
+	assert_non_null(member_path(p.b, "o/only-d"));
+	assert_non_null(member_path(p.c, "w/only-d"));
+	settle(&p);
+	assert_non_null(member_path(p.a, first_younger ? "o/only-d"
+						       : "w/only-d"));
+	assert_non_null(member_path(p.a, "o/only-o"));
+	assert_non_null(member_path(p.a, "w/only-w"));
+	/* what did not come through the alias is not concerned */
+	assert_non_null(member_path(p.a, "o/y"));
+	assert_non_null(member_path(p.a, "w/y"));
+	done(&p);
+}
+
+static void test_two_winners(void **state)
+{
+	(void)state;
+	two_winners(true);
+	two_winners(false);
 }
 
 /* ---- bytes and limits ---------------------------------------------------- */
@@ -836,7 +908,8 @@ int main(void)
 		T(test_merge), T(test_merge_by_rename),
 		T(test_delete_against_create), T(test_create_against_delete),
 		T(test_crossed_moves), T(test_levels),
-		T(test_three_of_one_name), T(test_fetch_at_once),
+		T(test_three_of_one_name), T(test_two_winners),
+		T(test_child_is_on_its_way), T(test_fetch_at_once),
 		T(test_name_waits_for_bytes), T(test_no_number_before_bytes),
 		T(test_busy_in_circle), T(test_same_uid_twice),
 		T(test_limits), T(test_cost),
