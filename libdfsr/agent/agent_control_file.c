@@ -1,0 +1,737 @@
+/*
+   Samba DFS Replication
+   Verbs about single files: idrecord, filehash, preserved, resume
+
+   This program is free software; you can redistribute it and/or modify
+   it under the terms of the GNU General Public License as published by
+   the Free Software Foundation; either version 3 of the License, or
+   (at your option) any later version.
+
+   This program is distributed in the hope that it will be useful,
+   but WITHOUT ANY WARRANTY; without even the implied warranty of
+   MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+   GNU General Public License for more details.
+
+   You should have received a copy of the GNU General Public License
+   along with this program; if not, see <http://www.gnu.org/licenses/>.
+*/
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "agent_control_state.h"
+#include "agent_event.h"
+
+/** Most manifest entries of one answer. */
+#define DFSR_PRESERVED_LIST_MAX 100000
+
+/* ---- a path of this node ---------------------------------------------------------- */
+
+/** The folder below whose root an absolute path lies. */
+static struct dfsr_folder *dfsr_file_folder(struct dfsr_agent *agent,
+					    const char *path, const char **rel)
+{
+	struct dfsr_folder *f = NULL;
+	size_t len;
+
+	for (f = agent->folders; f != NULL; f = f->next) {
+		len = strlen(f->content_path);
+		if (strncmp(path, f->content_path, len) != 0 ||
+		    (path[len] != '/' && path[len] != '\0')) {
+			continue;
+		}
+		*rel = path + len + strspn(path + len, "/");
+		return f;
+	}
+	return NULL;
+}
+
+static int dfsr_file_parse(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
+			   const char *arg, struct dfsr_folder **f,
+			   const char **rel, char **why)
+{
+	char *clean = NULL;
+	int ret;
+
+	ret = dfsr_config_path_clean(mem_ctx, "PATH", arg, &clean, why);
+	if (ret != 0) {
+		return ret;
+	}
+	*f = dfsr_file_folder(agent, clean, rel);
+	if (*f == NULL || (*f)->store == NULL) {
+		*why = talloc_asprintf(mem_ctx, "%s is not below the content "
+				       "path of a folder that replicates on "
+				       "this node", clean);
+		return ENOENT;
+	}
+	return 0;
+}
+
+/* ---- idrecord ------------------------------------------------------------------------ */
+
+static json_t *dfsr_json_hex(const uint8_t *data, size_t len)
+{
+	char hex[2 * DFSR_HASH_LEN + 1] = "";
+	size_t i;
+
+	for (i = 0; i < len && i < DFSR_HASH_LEN; i++) {
+		snprintf(hex + 2 * i, 3, "%02x", data[i]);
+	}
+	return json_string(hex);
+}
+
+static json_t *dfsr_json_id(const struct dfsr_id *id)
+{
+	char text[DFSR_ID_STRLEN];
+
+	return json_string(dfsr_id_str(id, text));
+}
+
+static const char *dfsr_kind_str(uint8_t kind)
+{
+	return kind == DFSR_KIND_DIRECTORY ? "directory"
+	       : kind == DFSR_KIND_SYMLINK ? "symlink"
+					   : "file";
+}
+
+static json_t *dfsr_json_row(const struct dfsr_row *row, const char *path)
+{
+	const struct dfsr_record *r = &row->rec;
+	json_t *lineage = json_array();
+	char tag[20];
+	uint32_t i;
+
+	for (i = 0; i < r->lineage.num; i++) {
+		json_array_append_new(lineage, dfsr_json_id(&r->lineage.e[i]));
+	}
+	snprintf(tag, sizeof(tag), "%016llx", (unsigned long long)r->tag);
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:s, s:I, s:I, s:o, s:o, "
+		"s:I, s:o, s:o, s:o, s:s, s:I}",
+		"uid", dfsr_json_id(&r->uid), "gvsn", dfsr_json_id(&r->gvsn),
+		"parent", dfsr_json_id(&r->parent), "path",
+		path != NULL ? dfsr_json_path(path) : json_null(), "name",
+		dfsr_json_path(r->name), "present", r->present,
+		"name_conflict", r->name_conflict, "kind",
+		dfsr_kind_str(r->kind), "attributes",
+		(json_int_t)r->attributes, "fence", (json_int_t)r->fence,
+		"clock", dfsr_json_time(r->clock), "create_time",
+		dfsr_json_time(r->create_time), "size", (json_int_t)r->size,
+		"content_hash",
+		dfsr_json_hex(r->content_hash, DFSR_HASH_LEN), "meta_hash",
+		dfsr_json_hex(r->meta_hash, DFSR_HASH_LEN), "lineage", lineage,
+		"tag", tag, "inode", (json_int_t)row->stamp.ident.ino);
+}
+
+/** Walk down from the root by names. */
+static int dfsr_row_by_path(struct dfsr_store_txn *txn,
+			    const struct dfsr_guid *folder, const char *rel,
+			    struct dfsr_row *row)
+{
+	struct dfsr_id at = dfsr_root_uid(folder);
+	char name[DFSR_NAME_MAX + 1];
+	size_t len;
+	int ret;
+
+	ret = dfsr_store_row_by_uid(txn, &at, row);
+	while (ret == 0 && *rel != '\0') {
+		len = strcspn(rel, "/");
+		if (len > DFSR_NAME_MAX) {
+			return ENAMETOOLONG;
+		}
+		memcpy(name, rel, len);
+		name[len] = '\0';
+		ret = dfsr_store_row_by_name(txn, &at, name, row);
+		at = row->rec.uid;
+		rel += len;
+		rel += strspn(rel, "/");
+	}
+	return ret;
+}
+
+static int dfsr_idrecord_uid(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
+			     const struct dfsr_id *uid, json_t **result)
+{
+	struct dfsr_store_txn *txn = NULL;
+	struct dfsr_folder *f = NULL;
+	struct dfsr_row row;
+	char *path = NULL;
+	int ret = ENOENT;
+
+	for (f = agent->folders; f != NULL && ret != 0; f = f->next) {
+		if (f->store == NULL ||
+		    dfsr_store_read_begin(f->store, &txn) != 0) {
+			continue;
+		}
+		ret = dfsr_store_row_by_uid(txn, uid, &row);
+		if (ret == 0 && row.rec.present) {
+			dfsr_store_path(txn, mem_ctx, uid, &path);
+		}
+		dfsr_store_read_end(txn);
+	}
+	if (ret == 0) {
+		*result = dfsr_json_row(&row, path);
+	}
+	return ret;
+}
+
+int dfsr_verb_idrecord(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
+		       json_t *request, json_t **result, char **why)
+{
+	const char *arg = dfsr_control_arg(request, 0);
+	struct dfsr_store_txn *txn = NULL;
+	struct dfsr_folder *f = NULL;
+	struct dfsr_row row;
+	struct dfsr_id uid;
+	const char *rel = NULL;
+	int ret;
+
+	if (dfsr_id_parse(arg, &uid) == 0) {
+		ret = dfsr_idrecord_uid(agent, mem_ctx, &uid, result);
+	} else {
+		ret = dfsr_file_parse(agent, mem_ctx, arg, &f, &rel, why);
+		if (ret != 0) {
+			return ret;
+		}
+		ret = dfsr_store_read_begin(f->store, &txn);
+		if (ret == 0) {
+			ret = dfsr_row_by_path(txn, &f->guid, rel, &row);
+			dfsr_store_read_end(txn);
+		}
+		if (ret == 0) {
+			*result = dfsr_json_row(&row, rel);
+		}
+	}
+	if (ret != 0) {
+		*why = talloc_asprintf(mem_ctx, "%s has no record on this "
+				       "node: %s", arg, strerror(ret));
+	}
+	return ret;
+}
+
+/* ---- filehash -------------------------------------------------------------------------- */
+
+struct dfsr_filehash_job {
+	struct dfsr_fs_root *root;
+	char *rel;
+	struct dfsr_look look;
+	int err;
+};
+
+struct dfsr_filehash_state {
+	struct dfsr_filehash_job *job;
+	char *path;
+	char *why;
+};
+
+static void dfsr_filehash_job_fn(void *arg)
+{
+	struct dfsr_filehash_job *j = arg;
+
+	j->err = dfsr_watch_look(j, j->root, j->rel,
+				 DFSR_LOOK_HASH | DFSR_LOOK_NOSYNC, NULL,
+				 &j->look);
+	if (j->err == 0 && !j->look.exists) {
+		j->err = ENOENT;
+	}
+}
+
+static void dfsr_filehash_done(struct tevent_req *subreq)
+{
+	struct tevent_req *req =
+		tevent_req_callback_data(subreq, struct tevent_req);
+	struct dfsr_filehash_state *state =
+		tevent_req_data(req, struct dfsr_filehash_state);
+
+	dfsr_pool_recv(subreq, state);
+	TALLOC_FREE(subreq);
+	if (state->job->err != 0) {
+		state->why = talloc_asprintf(state, "%s: %s", state->path,
+					     strerror(state->job->err));
+		tevent_req_error(req, state->job->err);
+		return;
+	}
+	tevent_req_done(req);
+}
+
+struct tevent_req *dfsr_verb_filehash_send(TALLOC_CTX *mem_ctx,
+					   struct tevent_context *ev,
+					   struct dfsr_agent *agent,
+					   json_t *request)
+{
+	struct tevent_req *req = NULL, *subreq = NULL;
+	struct dfsr_filehash_state *state = NULL;
+	struct dfsr_folder *f = NULL;
+	const char *rel = NULL;
+	int ret;
+
+	req = tevent_req_create(mem_ctx, &state, struct dfsr_filehash_state);
+	if (req == NULL) {
+		return NULL;
+	}
+	state->path = talloc_strdup(state, dfsr_control_arg(request, 0));
+	ret = dfsr_file_parse(agent, state, state->path, &f, &rel,
+			      &state->why);
+	if (tevent_req_error(req, ret)) {
+		return tevent_req_post(req, ev);
+	}
+	state->job = talloc_zero(state, struct dfsr_filehash_job);
+	if (tevent_req_nomem(state->job, req)) {
+		return tevent_req_post(req, ev);
+	}
+	state->job->root = f->root;
+	state->job->rel = talloc_strdup(state->job, rel);
+	subreq = dfsr_pool_send(state, ev, agent->pool, dfsr_filehash_job_fn,
+				state->job);
+	if (tevent_req_nomem(subreq, req)) {
+		return tevent_req_post(req, ev);
+	}
+	tevent_req_set_callback(subreq, dfsr_filehash_done, req);
+	return req;
+}
+
+int dfsr_verb_filehash_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
+			    json_t **result, char **why)
+{
+	struct dfsr_filehash_state *state =
+		tevent_req_data(req, struct dfsr_filehash_state);
+	int ret = dfsr_req_error(req);
+
+	if (ret != 0) {
+		*why = talloc_move(mem_ctx, &state->why);
+	} else {
+		*result = json_pack(
+			"{s:o, s:o, s:o, s:I}", "path",
+			dfsr_json_path(state->path), "content_hash",
+			dfsr_json_hex(state->job->look.content_hash,
+				      DFSR_HASH_LEN),
+			"meta_hash",
+			dfsr_json_hex(state->job->look.meta_hash,
+				      DFSR_HASH_LEN),
+			"size", (json_int_t)state->job->look.stamp.size);
+	}
+	tevent_req_received(req);
+	return ret;
+}
+
+/* ---- preserved ---------------------------------------------------------------------------- */
+
+static json_t *dfsr_json_preserved(struct dfsr_agent *agent,
+				   const struct dfsr_preserved *p)
+{
+	const struct dfsr_config_node *n =
+		dfsr_config_node_by_guid(agent->config, &p->partner);
+
+	return json_pack(
+		"{s:I, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:s, s:o, s:o, s:b, "
+		"s:b, s:b}",
+		"id", (json_int_t)p->seq, "path", dfsr_json_path(p->path),
+		"preserved_name", dfsr_json_path(p->preserved_name), "time",
+		dfsr_json_time(p->time), "reason",
+		p->store == 1 ? "PreExisting" : "ConflictAndDeleted",
+		"conflict", dfsr_conflict_str(p->conflict), "size",
+		(json_int_t)p->size, "files", (json_int_t)p->files, "partner",
+		n != NULL ? n->name : "", "gvsn", dfsr_json_id(&p->rec.gvsn),
+		"winner_gvsn", dfsr_json_id(&p->winner_gvsn),
+		"content_differs", (p->differs & DFSR_PART_CONTENT) != 0,
+		"metadata_differs", (p->differs & DFSR_PART_META) != 0,
+		"name_differs", (p->differs & DFSR_PART_NAME) != 0);
+}
+
+int dfsr_verb_preserved_list(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
+			     json_t *request, json_t **result, char **why)
+{
+	const char *path = dfsr_control_option(request, "path");
+	struct dfsr_store_txn *txn = NULL;
+	struct dfsr_preserved *p = talloc_zero(mem_ctx, struct dfsr_preserved);
+	struct dfsr_folder *f = NULL;
+	uint64_t at = 0;
+	int ret = dfsr_state_folder(agent, request, mem_ctx, &f, why);
+
+	if (ret != 0 || p == NULL) {
+		return ret != 0 ? ret : ENOMEM;
+	}
+	ret = dfsr_store_read_begin(f->store, &txn);
+	if (ret != 0) {
+		return ret;
+	}
+	*result = json_array();
+	while ((ret = dfsr_store_preserved_next(txn, at, p)) == 0 &&
+	       json_array_size(*result) < DFSR_PRESERVED_LIST_MAX) {
+		at = p->seq;
+		if (path == NULL || strcmp(path, p->path) == 0) {
+			json_array_append_new(*result,
+					      dfsr_json_preserved(agent, p));
+		}
+	}
+	dfsr_store_read_end(txn);
+	return ret == ENOENT ? 0 : ret;
+}
+
+/** What `preserved restore` is to bring back; a worker does it. */
+struct dfsr_restore_job {
+	struct dfsr_store *store;
+	struct dfsr_apply *apply;
+	char *path; /* NULL: everything */
+	char *to;   /* NULL: where it was */
+	bool all_versions;
+	bool copy;
+	bool dry_run;
+	/* out */
+	uint32_t num;
+	char **restored;
+	uint64_t drop; /* entry that the unit removes */
+	char *failed;
+	int err;
+};
+
+static int dfsr_restore_unit(struct dfsr_store_txn *txn, void *private_data)
+{
+	struct dfsr_restore_job *j = private_data;
+
+	return dfsr_store_preserved_del(txn, j->drop);
+}
+
+/** The name under which an older version goes beside the newest. */
+static char *dfsr_restore_path(struct dfsr_restore_job *j,
+			       const struct dfsr_preserved *p, bool newest)
+{
+	const char *dot = NULL, *slash = strrchr(p->path, '/');
+	const char *leaf = slash != NULL ? slash + 1 : p->path;
+	json_t *when = NULL;
+	char *path = NULL, *c = NULL;
+	int base;
+
+	if (newest) {
+		return talloc_strdup(j, p->path);
+	}
+	dot = strrchr(leaf, '.');
+	base = dot != NULL && dot != leaf ? (int)(dot - p->path)
+					  : (int)strlen(p->path);
+	when = dfsr_json_time(p->time);
+	path = talloc_asprintf(j, "%.*s_%s%s", base, p->path,
+			       json_is_string(when) ? json_string_value(when)
+						    : "old",
+			       p->path + base);
+	json_decref(when);
+	/* Colons are no characters of a name for SMB clients. */
+	for (c = path; c != NULL && *c != '\0'; c++) {
+		*c = *c == ':' ? '_' : *c;
+	}
+	return path;
+}
+
+static int dfsr_restore_one(struct dfsr_restore_job *j,
+			    const struct dfsr_preserved *p, bool newest)
+{
+	enum dfsr_apply_dir from = p->store == 1 ? DFSR_DIR_PREEXISTING
+						 : DFSR_DIR_CONFLICT;
+	char *path = dfsr_restore_path(j, p, newest);
+	const char *slash = NULL;
+	int ret = 0;
+
+	if (path == NULL) {
+		return ENOMEM;
+	}
+	slash = strrchr(path, '/');
+	if (!j->dry_run && j->to != NULL) {
+		ret = dfsr_apply_restore_to(j->apply, from, p->preserved_name,
+					    j->to,
+					    slash != NULL ? slash + 1 : path,
+					    j->copy);
+	} else if (!j->dry_run) {
+		ret = dfsr_apply_restore(j->apply, from, p->preserved_name,
+					 path, j->copy);
+	}
+	if (ret != 0) {
+		j->failed = talloc_asprintf(j, "%s", path);
+		return ret;
+	}
+	j->restored = talloc_realloc(j, j->restored, char *, j->num + 1);
+	if (j->restored == NULL) {
+		return ENOMEM;
+	}
+	j->restored[j->num++] = path;
+	if (j->copy || j->dry_run) {
+		return 0;
+	}
+	j->drop = p->seq;
+	return dfsr_store_unit(j->store, dfsr_restore_unit, j);
+}
+
+/** All manifest entries that are meant, the newest of each path last. */
+static int dfsr_restore_collect(struct dfsr_restore_job *j,
+				struct dfsr_preserved **list, uint32_t *num)
+{
+	struct dfsr_store_txn *txn = NULL;
+	struct dfsr_preserved *p = talloc_zero(j, struct dfsr_preserved);
+	uint64_t at = 0;
+	int ret;
+
+	*num = 0;
+	ret = dfsr_store_read_begin(j->store, &txn);
+	if (ret != 0) {
+		return ret;
+	}
+	while ((ret = dfsr_store_preserved_next(txn, at, p)) == 0) {
+		at = p->seq;
+		if (j->path != NULL && strcmp(j->path, p->path) != 0) {
+			continue;
+		}
+		*list = talloc_realloc(j, *list, struct dfsr_preserved,
+				       *num + 1);
+		if (*list == NULL) {
+			ret = ENOMEM;
+			break;
+		}
+		(*list)[(*num)++] = *p;
+	}
+	dfsr_store_read_end(txn);
+	return ret == ENOENT ? 0 : ret;
+}
+
+static bool dfsr_restore_newest(const struct dfsr_preserved *list,
+				uint32_t num, uint32_t i)
+{
+	uint32_t k;
+
+	for (k = i + 1; k < num; k++) {
+		if (strcmp(list[k].path, list[i].path) == 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void dfsr_restore_job_fn(void *arg)
+{
+	struct dfsr_restore_job *j = arg;
+	struct dfsr_preserved *list = NULL;
+	uint32_t num = 0, i;
+	bool newest;
+
+	j->err = dfsr_restore_collect(j, &list, &num);
+	if (j->err == 0 && num == 0) {
+		j->err = ENOENT;
+	}
+	for (i = 0; j->err == 0 && i < num; i++) {
+		newest = dfsr_restore_newest(list, num, i);
+		if (newest || j->all_versions) {
+			j->err = dfsr_restore_one(j, &list[i], newest);
+		}
+	}
+}
+
+struct dfsr_restore_state {
+	struct dfsr_agent *agent;
+	struct dfsr_folder *folder;
+	struct dfsr_restore_job *job;
+	char *why;
+};
+
+/** Nobody told the journal: look at what has come back. */
+static void dfsr_restore_look(struct dfsr_folder *f)
+{
+	f->scan_again = true;
+	dfsr_looks_kick(f);
+}
+
+static void dfsr_restore_done(struct tevent_req *subreq)
+{
+	struct tevent_req *req =
+		tevent_req_callback_data(subreq, struct tevent_req);
+	struct dfsr_restore_state *state =
+		tevent_req_data(req, struct dfsr_restore_state);
+	struct dfsr_restore_job *j = state->job;
+
+	dfsr_pool_recv(subreq, state);
+	TALLOC_FREE(subreq);
+	if (j->num > 0 && !j->dry_run && j->to == NULL) {
+		dfsr_restore_look(state->folder);
+	}
+	if (j->err != 0) {
+		state->why = talloc_asprintf(
+			state, "%s: %s%s",
+			j->failed != NULL ? j->failed
+			: j->path != NULL ? j->path
+					  : "the manifest",
+			j->err == ENOENT && j->failed == NULL
+				? "nothing is preserved"
+				: strerror(j->err),
+			j->err == EEXIST ? ": something is there; move it "
+					   "away, or use --to=DIR"
+					 : "");
+		tevent_req_error(req, j->err);
+		return;
+	}
+	tevent_req_done(req);
+}
+
+static bool dfsr_restore_flag(json_t *request, const char *name)
+{
+	const char *v = dfsr_control_option(request, name);
+
+	return v != NULL && strcmp(v, "no") != 0;
+}
+
+struct tevent_req *dfsr_verb_restore_send(TALLOC_CTX *mem_ctx,
+					  struct tevent_context *ev,
+					  struct dfsr_agent *agent,
+					  json_t *request)
+{
+	struct tevent_req *req = NULL, *subreq = NULL;
+	struct dfsr_restore_state *state = NULL;
+	struct dfsr_restore_job *j = NULL;
+	struct dfsr_folder *f = NULL;
+	int ret;
+
+	req = tevent_req_create(mem_ctx, &state, struct dfsr_restore_state);
+	if (req == NULL) {
+		return NULL;
+	}
+	state->agent = agent;
+	ret = dfsr_state_folder(agent, request, state, &f, &state->why);
+	if (tevent_req_error(req, ret)) {
+		return tevent_req_post(req, ev);
+	}
+	state->folder = f;
+	j = talloc_zero(state, struct dfsr_restore_job);
+	if (tevent_req_nomem(j, req)) {
+		return tevent_req_post(req, ev);
+	}
+	state->job = j;
+	j->store = f->store;
+	j->apply = f->apply;
+	j->path = talloc_strdup(j, dfsr_control_option(request, "path"));
+	j->to = talloc_strdup(j, dfsr_control_option(request, "to"));
+	j->all_versions = dfsr_restore_flag(request, "all-versions");
+	j->copy = dfsr_restore_flag(request, "copy");
+	j->dry_run = dfsr_control_dry_run(request);
+	subreq = dfsr_pool_send(state, ev, agent->pool, dfsr_restore_job_fn,
+				j);
+	if (tevent_req_nomem(subreq, req)) {
+		return tevent_req_post(req, ev);
+	}
+	tevent_req_set_callback(subreq, dfsr_restore_done, req);
+	return req;
+}
+
+int dfsr_verb_restore_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
+			   json_t **result, char **why)
+{
+	struct dfsr_restore_state *state =
+		tevent_req_data(req, struct dfsr_restore_state);
+	int ret = dfsr_req_error(req);
+	json_t *list = NULL;
+	uint32_t i;
+
+	if (ret != 0) {
+		*why = talloc_move(mem_ctx, &state->why);
+		tevent_req_received(req);
+		return ret;
+	}
+	list = json_array();
+	for (i = 0; i < state->job->num; i++) {
+		json_array_append_new(list,
+				      dfsr_json_path(state->job->restored[i]));
+	}
+	*result = json_pack("{s:i, s:o}", "count", (int)state->job->num,
+			    "paths", list);
+	tevent_req_received(req);
+	return 0;
+}
+
+/* ---- recover resume ---------------------------------------------------------------------------- */
+
+int dfsr_verb_resume(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
+		     json_t *request, json_t **result, char **why)
+{
+	const struct dfsr_config_group *g = NULL;
+	const struct dfsr_config_folder *cf = NULL;
+	struct dfsr_folder *f = NULL;
+	int ret = dfsr_control_folder(agent->config, request, mem_ctx, &g, &cf,
+				      why);
+
+	if (ret != 0) {
+		return ret;
+	}
+	f = dfsr_folder_find(agent, &cf->guid);
+	if (f == NULL || f->state != DFSR_FOLDER_IN_ERROR) {
+		*why = talloc_asprintf(mem_ctx, "%s/%s does not wait for "
+				       "anything on this node", g->name,
+				       cf->name);
+		return ENOENT;
+	}
+	f->scan_trusted = true;
+	*result = json_pack("{s:s}", "resumed", cf->name);
+	return 0;
+}
+
+/* ---- the table ------------------------------------------------------------------------------------ */
+
+const struct dfsr_verb dfsr_verbs_state[] = {
+	{.noun = "node",
+	 .verb = "join",
+	 .args_min = 1,
+	 .args_max = 1,
+	 .send = dfsr_verb_join_send,
+	 .recv = dfsr_verb_join_recv},
+	{.noun = "state",
+	 .verb = "show",
+	 .args_max = 2,
+	 .fn = dfsr_verb_state},
+	{.noun = "backlog",
+	 .verb = "show",
+	 .args_min = 2,
+	 .args_max = 2,
+	 .send = dfsr_verb_backlog_send,
+	 .recv = dfsr_verb_backlog_recv},
+	{.noun = "wait",
+	 .verb = "show",
+	 .args_min = 2,
+	 .args_max = 2,
+	 .send = dfsr_verb_wait_send,
+	 .recv = dfsr_verb_wait_recv},
+	{.noun = "folder",
+	 .verb = "vector",
+	 .flags = DFSR_VERB_REMOTE,
+	 .args_min = 2,
+	 .args_max = 2,
+	 .fn = dfsr_verb_folder_vector},
+	{.noun = "folder",
+	 .verb = "backlog",
+	 .flags = DFSR_VERB_REMOTE,
+	 .args_min = 2,
+	 .args_max = 2,
+	 .fn = dfsr_verb_folder_backlog},
+	{.noun = "idrecord",
+	 .verb = "show",
+	 .args_min = 1,
+	 .args_max = 1,
+	 .fn = dfsr_verb_idrecord},
+	{.noun = "filehash",
+	 .verb = "show",
+	 .args_min = 1,
+	 .args_max = 1,
+	 .send = dfsr_verb_filehash_send,
+	 .recv = dfsr_verb_filehash_recv},
+	{.noun = "preserved",
+	 .verb = "list",
+	 .args_min = 2,
+	 .args_max = 2,
+	 .fn = dfsr_verb_preserved_list},
+	{.noun = "preserved",
+	 .verb = "restore",
+	 .args_min = 2,
+	 .args_max = 2,
+	 .send = dfsr_verb_restore_send,
+	 .recv = dfsr_verb_restore_recv},
+	{.noun = "recover",
+	 .verb = "resume",
+	 .args_min = 2,
+	 .args_max = 2,
+	 .fn = dfsr_verb_resume},
+};
+const size_t dfsr_num_verbs_state =
+	sizeof(dfsr_verbs_state) / sizeof(dfsr_verbs_state[0]);
