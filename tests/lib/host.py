@@ -75,6 +75,7 @@ CONF = '''[global]
 	ea support = yes
 	store dos attributes = yes
 {share}
+{more}
 '''
 
 
@@ -91,7 +92,8 @@ class CliError(Exception):
 class Host:
     port = 5722
 
-    def __init__(self, lab, index, name, filesystem, module, users, size):
+    def __init__(self, lab, index, name, filesystem, module, users, size,
+                 conf=None):
         self.lab, self.index, self.name = lab, index, name
         self.filesystem, self.module = filesystem, module
         self.folder = os.path.join(lab.folder, name)
@@ -107,7 +109,10 @@ class Host:
         self.objects = ['acl_xattr', 'streams_xattr']
         if module:
             self.objects.append('dfsr')
-        self.extra = self.share = ''
+        # More of smb.conf: lines of [global], lines of [data], sections.
+        self.extra = self.share = self.more = ''
+        for key, value in (conf or {}).items():
+            setattr(self, key, value.format(host=self))
         for name in ('', 'lock', 'state', 'cache', 'private', 'pid',
                      'ncalrpc', 'fs'):
             os.mkdir(os.path.join(self.folder, name))
@@ -182,7 +187,8 @@ class Host:
                 name=self.name.upper(), smb=self.address,
                 rep=self.rep_address, folder=self.folder, port=self.port,
                 content=self.content, objects=' '.join(self.objects),
-                extra=indent(self.extra), share=indent(self.share)))
+                extra=indent(self.extra), share=indent(self.share),
+                more=self.more))
 
     def make_users(self):
         for path in ('passwd', 'group'):

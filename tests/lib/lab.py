@@ -84,11 +84,12 @@ def _asked_to_end(number, _frame):
 class Lab:
     def __init__(self, count=2, filesystems=('xfs',), module=True,
                  dfsrd=True, users=False, keep=False, names=None,
-                 size='6G'):
+                 size='6G', conf=None):
         """
         filesystems: per host (the last one repeats): xfs, ext4, btrfs, dir
         module: per host or for all: is dfsr in vfs objects?
-        dfsrd: does dfsrd run?
+        dfsrd: per host or for all: does dfsrd run?
+        conf: what smb.conf says more: extra ([global]), share ([data]), more
         users: are there alice and bob (password "secret") besides guests?
         """
         be_alone()
@@ -109,9 +110,10 @@ class Lab:
                 name = names[index] if names else 'fs%02d' % (index + 1)
                 self.hosts.append(hosts.Host(
                     self, index, name, filesystem=kind, module=use,
-                    users=users, size=size))
-            for host in self.hosts:
-                host.start(dfsrd=dfsrd)
+                    users=users, size=size, conf=conf))
+            for index, host in enumerate(self.hosts):
+                host.start(dfsrd if isinstance(dfsrd, bool)
+                           else dfsrd[index])
         except BaseException:
             self.show_logs()
             self.close()
@@ -165,7 +167,7 @@ class Lab:
         for host in members:
             if host is not chosen:
                 self.membership(first, host)
-        self.sync(hosts=members)
+        self.sync(members=members)
         return self
 
     @staticmethod
@@ -173,9 +175,9 @@ class Lab:
         active.cli('membership', 'set', GROUP, FOLDER, host.name,
                    '--content-path=' + host.content, *options)
 
-    def sync(self, timeout=60, hosts=None):
+    def sync(self, timeout=60, members=None):
         """Wait until every member is in step, as each of them sees it."""
-        for host in hosts or self.hosts:
+        for host in members or self.hosts:
             host.cli('wait', GROUP, FOLDER, '--timeout=%d' % timeout,
                      timeout=timeout + 10)
 
@@ -239,6 +241,13 @@ class Lab:
             self.ip('link set %s up' % host.cable('rep'))
 
     # The end
+
+    def keep_running(self):
+        """Leave everything as it is; a process that holds our namespaces."""
+        return subprocess.Popen(
+            ['sleep', 'infinity'], cwd='/', start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL).pid
 
     def show_logs(self, lines=40):
         for host in self.hosts:

@@ -40,6 +40,8 @@ SHARE_ALL = 7
 FSCTL_SET_SPARSE = 0x900c4
 FSCTL_SET_ZERO_DATA = 0x980c8
 
+END_OF_FILE = 20
+
 BLOCK = 1024 * 1024
 
 CLIENT_CONF = '''[global]
@@ -75,9 +77,6 @@ class File:
 
     def read(self, size, offset=0):
         return self.connection.read(self.number, offset, size)
-
-    def truncate(self, size):
-        self.connection.truncate(self.number, size)
 
     def close(self):
         if self.number is not None:
@@ -135,8 +134,8 @@ class Smb:
     def write_stream(self, path, name, data):
         """Make or replace a stream; the file's attributes stay."""
         with self.open('%s:%s' % (path, name), OPEN_IF) as file:
-            file.truncate(0)
             file.write(data)
+        self.truncate('%s:%s' % (path, name), len(data))
 
     def append(self, path, data):
         with self.open(path, OPEN) as file:
@@ -148,10 +147,6 @@ class Smb:
 
     def read(self, path):
         return self.connection.loadfile(backslashes(path))
-
-    def truncate(self, path, size):
-        with self.open(path, OPEN) as file:
-            file.truncate(size)
 
     def rename(self, old, new, replace=False):
         self.connection.rename(backslashes(old), backslashes(new), replace)
@@ -247,28 +242,33 @@ class Smb:
     def allinfo(self, path):
         return self.smbclient('allinfo "%s"' % backslashes(path))
 
-    # Single IOCTLs
+    # What needs single requests
 
     def ioctl(self, path, code, data=b''):
-        from impacket import smb3structs
-        with self.impacket() as (server, tree):
-            file = server.create(
-                tree, backslashes(path), GENERIC_ALL, SHARE_ALL,
-                NON_DIRECTORY_FILE, smb3structs.FILE_OPEN, 0)
-            try:
-                server.ioctl(tree, file, code, flags=1, inputBlob=data,
-                             maxOutputResponse=0)
-            finally:
-                server.close(tree, file)
+        with self.impacket(path) as (server, tree, file):
+            server.ioctl(tree, file, code, flags=1, inputBlob=data,
+                         maxOutputResponse=0)
+
+    def truncate(self, path, size):
+        with self.impacket(path) as (server, tree, file):
+            server.setInfo(tree, file, inputBlob=size.to_bytes(8, 'little'),
+                           infoType=1, fileInfoClass=END_OF_FILE)
 
     @contextlib.contextmanager
-    def impacket(self):
+    def impacket(self, path):
+        from impacket import smb3structs
         from impacket.smbconnection import SMBConnection
         session = SMBConnection(self.address, self.address, timeout=30)
         session.login(self.user, self.password)
         try:
+            server = session.getSMBServer()
             tree = session.connectTree(self.share)
-            yield session.getSMBServer(), tree
+            file = server.create(tree, backslashes(path), GENERIC_ALL,
+                                 SHARE_ALL, 0, smb3structs.FILE_OPEN, 0)
+            try:
+                yield server, tree, file
+            finally:
+                server.close(tree, file)
         finally:
             session.close()
 
