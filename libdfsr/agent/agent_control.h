@@ -92,6 +92,11 @@ enum dfsr_verb_where {
 
 #define DFSR_VERB_REMOTE 0x1 /* LOCAL, and another node may ask for it */
 
+/*
+ * Nouns that have no verb on the command line (backlog, state, wait, events,
+ * filehash, idrecord) have the verb "show".
+ */
+
 struct dfsr_verb {
 	const char *noun;
 	const char *verb;
