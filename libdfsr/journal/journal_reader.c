@@ -214,8 +214,9 @@ int journal_reader_apply(struct dfsr_journal_reader *r,
 /* ---- from segment to segment -------------------------------------------- */
 
 /*
- * The segment is read to its end, and was when a later one was current
- * already: whoever appends here now will append there again.
+ * The segment is read to its end, and a later one is current. It was before
+ * that last read, because it is this thread that seals: whoever appends here
+ * now will see that and append there again.
  */
 static int reader_cross(struct dfsr_journal_reader *r)
 {
@@ -237,19 +238,6 @@ static int reader_cross(struct dfsr_journal_reader *r)
 		journal_writers_reset(r->writers);
 	}
 	return ret;
-}
-
-/* At the end of the file: 0 if there is more to read now, or EAGAIN. */
-static int reader_at_end(struct dfsr_journal_reader *r)
-{
-	if (atomic_load(&r->page->segment) == r->segment) {
-		return EAGAIN;
-	}
-	if (!r->final_pass) {
-		r->final_pass = true;
-		return 0;
-	}
-	return reader_cross(r);
 }
 
 /* ---- the dead ----------------------------------------------------------- */
@@ -316,12 +304,12 @@ int dfsr_journal_reader_next(struct dfsr_journal_reader *r,
 		if (ret != EAGAIN) {
 			return ret;
 		}
-		ret = reader_at_end(r);
-		if (ret == 0) {
+		if (atomic_load(&r->page->segment) != r->segment) {
+			ret = reader_cross(r);
+			if (ret != 0) {
+				return ret;
+			}
 			continue;
-		}
-		if (ret != EAGAIN) {
-			return ret;
 		}
 		if (reader_reap(r)) {
 			continue;

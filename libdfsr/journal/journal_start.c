@@ -135,7 +135,6 @@ int journal_reader_goto(struct dfsr_journal_reader *r, uint64_t n)
 	r->segment = n;
 	r->offset = JOURNAL_SEGMENT_HEADER;
 	r->hint = memcmp(h.boot, r->boot, sizeof(h.boot)) != 0;
-	r->final_pass = false;
 	r->torn_at = 0;
 	r->buf_ofs = r->offset;
 	r->buf_len = 0;

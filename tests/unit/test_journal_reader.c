@@ -148,6 +148,27 @@ static void test_torn_middle(void **state)
 	}
 }
 
+/* A torn frame that claims to be longer than what stands behind it. */
+static void test_torn_long(void **state)
+{
+	uint8_t frame[DFSR_JOURNAL_FRAME_MAX];
+	struct dfsr_journal_record rec = help_intent(99);
+
+	(void)state;
+	help_open();
+	memset(rec.name, 'x', DFSR_NAME_MAX);
+	memset(rec.name2, 'y', DFSR_NAME_MAX);
+	rec.counter = rec.intent = 1;
+	dfsr_journal_frame_encode(&rec, frame);
+	append(1, &rec);
+	damage(frame, 100);
+	append(2, &rec);
+	help_expect(DFSR_JOURNAL_INTENT, 1);
+	help_expect(DFSR_JOURNAL_INTENT, 2);
+	help_expect_end();
+	assert_int_not_equal(dfsr_journal_overflow(h.r), 0);
+}
+
 static void test_garbage(void **state)
 {
 	struct dfsr_journal_record rec;
@@ -755,6 +776,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_one_reader),  T(test_named),
 		T(test_busy_twice),  T(test_torn_middle),
+		T(test_torn_long),
 		T(test_garbage),     T(test_arriving),
 		T(test_gap),	     T(test_cursor),
 		T(test_cursor_stale), T(test_open_list_lost),
