@@ -84,6 +84,33 @@ int dfsr_apply_displaced_drop(struct dfsr_apply *apply, const char *name)
 	return apply_tree_remove(apply->dirfd[DFSR_DIR_DISPLACED], name);
 }
 
+int dfsr_apply_undo(struct dfsr_apply *apply, const char *staged,
+		    const char *displaced,
+		    const struct dfsr_ident *staged_ident)
+{
+	int dispdir = apply->dirfd[DFSR_DIR_DISPLACED];
+	struct dfsr_stamp stamp;
+	int ret;
+
+	if (dfsr_ident_is_null(staged_ident)) {
+		return EINVAL;
+	}
+	if (displaced != NULL && displaced[0] != '\0') {
+		if (!apply_name_valid(displaced)) {
+			return EINVAL;
+		}
+		ret = dfsr_fs_stamp_at(dispdir, displaced, &stamp);
+		if (ret != 0 && ret != ENOENT) {
+			return ret;
+		}
+		if (ret == 0 &&
+		    dfsr_ident_equal(&stamp.ident, staged_ident)) {
+			return apply_tree_remove(dispdir, displaced);
+		}
+	}
+	return dfsr_apply_stage_drop(apply, staged);
+}
+
 int dfsr_apply_displaced_read(TALLOC_CTX *mem_ctx, struct dfsr_apply *apply,
 			      const char *name,
 			      uint8_t content_hash[DFSR_HASH_LEN],

@@ -85,6 +85,10 @@ static int move_places(struct dfsr_apply_step *step,
 		/* repeated after a kill: it is there already */
 		fd = dfsr_fs_openat(to->dirfd, to->leaf, O_PATH, 0);
 		ret = fd == -1 ? errno : 0;
+	} else if (ret == ESTALE && step->op == DFSR_OP_UNPARK &&
+		   dfsr_fs_stamp_at(from->dirfd, from->leaf, &now) ==
+			   ENOENT) {
+		ret = ENOENT;
 	}
 	if (ret == 0) {
 		ret = apply_step_result(step, fd);

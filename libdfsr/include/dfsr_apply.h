@@ -166,7 +166,7 @@ struct dfsr_apply_step {
  *
  * REPLACE first moves the staged object to Displaced/<displaced> and then
  * exchanges it with the path: so a client's object is never in Staging, and
- * Staging can be emptied at any time.
+ * Staging can be emptied at any time. UNPARK of what is not parked is ENOENT.
  *
  * In this order: sync the staged data (by the batch), act, look at both
  * inodes, sync the directories (by the batch). A failed step does not stop
@@ -186,10 +186,21 @@ int dfsr_apply_sync(struct dfsr_apply *apply);
  * Ask for a read lease on a displaced object. Never on a live path: smbd
  * would wait (smbd-traps A2).
  * @param[out] stamp what it looks like now
- * @return 0 nobody writes to it any more, EAGAIN somebody still does
+ * @return 0 nobody writes to it any more, EAGAIN somebody still does, EINVAL
+ *         on a filesystem that has no leases
  */
 int dfsr_apply_displaced_probe(struct dfsr_apply *apply, const char *name,
 			       struct dfsr_stamp *stamp);
+/**
+ * Undo a redo unit whose staged object is not at its path: remove that object
+ * from Staging, or from Displaced when the kill came between the two halves of
+ * a REPLACE. What a client made is never removed.
+ * @param[in] displaced    name of the redo unit, NULL or "" if it has none
+ * @param[in] staged_ident of the redo unit
+ */
+int dfsr_apply_undo(struct dfsr_apply *apply, const char *staged,
+		    const char *displaced,
+		    const struct dfsr_ident *staged_ident);
 /** Drop a displaced object (a tree for a directory). */
 int dfsr_apply_displaced_drop(struct dfsr_apply *apply, const char *name);
 /** Hash and metadata of a displaced object, as dfsr_watch_look would. */

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -415,6 +416,45 @@ static void test_no_room(void **state)
 	}
 }
 
+/* A full disk: said so, nothing left, and room again afterwards. */
+static void test_disk_full(void **state)
+{
+	struct dfsr_fs_root *root = NULL;
+	struct dfsr_apply *apply = NULL;
+	struct dfsr_staged *staged = NULL;
+	uint8_t *big = talloc_array(fs_lab.top, uint8_t, 2 * 1048576);
+	const char *dir = fs_lab_path("small");
+	uint64_t n = 0;
+	int ret = 0;
+
+	(void)state;
+	if (strcmp(fs_lab.type, "here") == 0) {
+		skip();
+	}
+	memset(big, 'x', 2 * 1048576);
+	fs_lab_mkdir("small");
+	assert_int_equal(mount("none", dir, "tmpfs", 0, "size=1m"), 0);
+	assert_int_equal(dfsr_fs_root_open(fs_lab.top, dir, &root), 0);
+	assert_int_equal(dfsr_apply_open(root, root, &apply), 0);
+	assert_int_equal(dfsr_apply_stage(root, apply, fs_lab_gvsn(),
+					  DFSR_KIND_FILE, 2 * 1048576,
+					  &staged),
+			 0);
+	while (ret == 0 && n < 2 * 1048576) {
+		ret = dfsr_apply_stage_write(staged, n, big + n, 65536);
+		n += 65536;
+	}
+	assert_int_equal(ret, ENOSPC);
+	TALLOC_FREE(staged);
+	assert_int_equal(dfsr_apply_stage(root, apply, fs_lab_gvsn(),
+					  DFSR_KIND_FILE, 524288, &staged),
+			 0);
+	assert_int_equal(dfsr_apply_stage_write(staged, 0, big, 524288), 0);
+	TALLOC_FREE(staged);
+	TALLOC_FREE(root);
+	assert_int_equal(umount(dir), 0);
+}
+
 static void test_unknown_account(void **state)
 {
 	struct dfsr_meta *m = fs_lab_meta(S_IFREG | 0640);
@@ -446,6 +486,7 @@ int main(void)
 		fs_lab_test(test_copy_stale),
 		fs_lab_test(test_again),
 		fs_lab_test(test_no_room),
+		fs_lab_test(test_disk_full),
 		fs_lab_test(test_unknown_account),
 	};
 

@@ -285,6 +285,45 @@ static void test_replace_resumed(void **state)
 	assert_int_equal(access(to, F_OK), -1);
 }
 
+/* The other way: what was half done is undone, wherever it is. */
+static void test_undo(void **state)
+{
+	struct dfsr_apply_step *s = NULL;
+	struct dfsr_ident other = {.ino = 1};
+	char *from = NULL, *to = NULL;
+
+	(void)state;
+	fs_lab_put_text("f", "old");
+	s = staged_step(DFSR_OP_REPLACE, "f", "new");
+	from = talloc_asprintf(s, "%s/" DFSR_PRIVATE_DIR "/Staging/%s",
+			       fs_lab.dir, s->staged);
+	to = talloc_asprintf(s, "%s/" DFSR_PRIVATE_DIR "/Displaced/%s",
+			     fs_lab.dir, s->displaced);
+	assert_int_equal(rename(from, to), 0);
+	/* somebody else's is left alone */
+	assert_int_equal(dfsr_apply_undo(fs_lab.apply, s->staged,
+					 s->displaced, &other),
+			 0);
+	assert_int_equal(access(to, F_OK), 0);
+	assert_int_equal(dfsr_apply_undo(fs_lab.apply, s->staged,
+					 s->displaced, &s->staged_ident),
+			 0);
+	assert_int_equal(access(to, F_OK), -1);
+	assert_text("f", "old");
+	/* still in Staging, and then nowhere */
+	s = staged_step(DFSR_OP_REPLACE, "f", "new");
+	assert_int_equal(dfsr_apply_undo(fs_lab.apply, s->staged, "",
+					 &s->staged_ident),
+			 0);
+	assert_int_equal(fs_lab_names(DFSR_DIR_STAGING), 0);
+	assert_int_equal(dfsr_apply_undo(fs_lab.apply, s->staged,
+					 s->displaced, &s->staged_ident),
+			 0);
+	assert_int_equal(dfsr_apply_undo(fs_lab.apply, s->staged, "../x",
+					 &s->staged_ident),
+			 EINVAL);
+}
+
 /* ---- an open writer ---------------------------------------------------------- */
 
 static void test_open_writer(void **state)
@@ -597,6 +636,8 @@ static void test_swap(void **state)
 	assert_int_equal(s[2].err, 0);
 	assert_text("a", "was b");
 	assert_text("b", "was a");
+	s[2].new_path = "c";
+	assert_int_equal(run(&s[2]), ENOENT);
 	assert_int_equal(fs_lab_names(DFSR_DIR_PARKING), 0);
 }
 
@@ -777,6 +818,7 @@ int main(void)
 		fs_lab_test(test_replace_refused),
 		fs_lab_test(test_replace_metadata_changed),
 		fs_lab_test(test_replace_resumed),
+		fs_lab_test(test_undo),
 		fs_lab_test(test_open_writer),
 		fs_lab_test(test_never_torn),
 		fs_lab_test(test_save_in_between),
