@@ -64,10 +64,43 @@ static int below_via(struct dfsr_batch *b, const struct dfsr_id *winner,
 	return 0;
 }
 
-/* Children of loser change over to winner, and the alias is installed. */
+/*
+ * The winner lies within the loser, and the server does not know how it came
+ * there: it takes the loser's place, whose object is parked for that.
+ */
+static int lift_winner(struct dfsr_batch *b, struct dfsr_item *it,
+		       const struct dfsr_id *winner)
+{
+	const struct dfsr_record *r = &it->d->local;
+	struct dfsr_record w, rec;
+	int ret;
+
+	ret = b->ov->view.by_uid(b->ov, winner, &w);
+	if (ret != 0) {
+		return ret;
+	}
+	rec = w;
+	rec.parent = r->parent;
+	memcpy(rec.name, r->name, sizeof(rec.name));
+	ret = dfsr_issue_resolution(b->issuer, &w, NULL, &rec);
+	if (ret == 0 && !it->parked) {
+		ret = dfsr_overlay_park(b->ov, r);
+	}
+	if (ret != 0) {
+		return ret;
+	}
+	it->parked = true;
+	return dfsr_batch_issue(b, it, &rec);
+}
+
+/*
+ * Children of loser change over to winner, and the alias is installed. With
+ * lift, the winner has to leave the loser first.
+ */
 static int merge_into(struct dfsr_batch *b, struct dfsr_item *it,
 		      const struct dfsr_record *loser,
-		      const struct dfsr_id *winner, const struct dfsr_id *via)
+		      const struct dfsr_id *winner, const struct dfsr_id *via,
+		      bool lift)
 {
 	struct dfsr_merge *plan = NULL;
 	struct dfsr_item *open = NULL;
@@ -82,7 +115,10 @@ static int merge_into(struct dfsr_batch *b, struct dfsr_item *it,
 	} else if (ret == 0 && unclear) {
 		dfsr_batch_hold(it, DFSR_WAIT_CHILDREN, winner);
 	} else if (ret == 0) {
-		ret = dfsr_merge_apply(b, it, plan);
+		ret = lift ? lift_winner(b, it, winner) : 0;
+		if (ret == 0) {
+			ret = dfsr_merge_apply(b, it, plan);
+		}
 		if (ret == 0) {
 			ret = dfsr_batch_install(b, it);
 		}
@@ -104,18 +140,21 @@ static int evaluate_both_live(struct dfsr_batch *b, struct dfsr_item *it,
 		return 0;
 	}
 	ret = dfsr_remote_ancestor(b, &it->d->local.uid, winner, &open, &seen);
-	if (ret == EEXIST) {
-		if (open != NULL && open != it) {
-			dfsr_batch_block(it, open, DFSR_WAIT_CYCLE, winner);
-		} else {
-			dfsr_batch_hold(it, DFSR_WAIT_CYCLE, winner);
-		}
-		return 0;
+	if (ret == 0) {
+		return merge_into(b, it, &it->d->local, winner, NULL, false);
 	}
-	if (ret != 0) {
+	if (ret != EEXIST) {
 		return ret;
 	}
-	return merge_into(b, it, &it->d->local, winner, NULL);
+	if (open != NULL && open != it) {
+		dfsr_batch_block(it, open, DFSR_WAIT_CYCLE, winner);
+		return 0;
+	}
+	if (seen || !dfsr_batch_may_judge(b)) {
+		dfsr_batch_hold(it, DFSR_WAIT_CYCLE, winner);
+		return 0;
+	}
+	return merge_into(b, it, &it->d->local, winner, NULL, true);
 }
 
 /*
@@ -234,7 +273,7 @@ static int evaluate_two_winners(struct dfsr_batch *b, struct dfsr_item *it,
 		return dfsr_alias_keep(b, it);
 	}
 	it->d->parts = DFSR_PART_NAME;
-	return merge_into(b, it, o, &w->uid, &it->offer->update.uid);
+	return merge_into(b, it, o, &w->uid, &it->offer->update.uid, false);
 }
 
 /* ---- in ------------------------------------------------------------------ */

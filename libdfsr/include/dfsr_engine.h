@@ -132,7 +132,8 @@ struct dfsr_observation {
  * A record that a decision wants stored. For an object that is here it also
  * says what happens to it: a nameConflict tombstone moves it to
  * ConflictAndDeleted (a directory with all below it as one record), an alias
- * moves its children into the directory that it was merged into.
+ * moves its children into the directory that it was merged into, and a live
+ * record has the object at the place that it names.
  */
 struct dfsr_issued {
 	struct dfsr_record rec;

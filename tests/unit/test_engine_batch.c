@@ -632,6 +632,33 @@ static void test_two_winners(void **state)
 	two_winners(false);
 }
 
+/* One moves the winner into the loser while another merges them. */
+static void test_winner_within_loser(void **state)
+{
+	struct pair p = three();
+	struct dfsr_id l, w;
+
+	(void)state;
+	l = member_create(p.a, NULL, "d", DFSR_KIND_DIRECTORY);
+	member_create(p.a, &l, "of-l", DFSR_KIND_FILE);
+	p.b->now = 5000;
+	w = member_create(p.b, NULL, "d", DFSR_KIND_DIRECTORY);
+	member_create(p.b, &w, "of-w", DFSR_KIND_FILE);
+	pulled(p.c, p.b, 0);
+	member_rename(p.c, &w, NULL, "w");
+	pulled(p.c, p.a, 0);
+	member_rename(p.c, &w, &l, "w");
+	pulled(p.b, p.a, 0);
+	assert_true(dfsr_record_is_alias(member_get(p.b, &l)));
+	pulled(p.c, p.b, 0);
+	assert_int_equal(p.c->parks, 1);
+	assert_non_null(member_path(p.c, "d/of-l"));
+	assert_non_null(member_path(p.c, "d/of-w"));
+	settle(&p);
+	assert_non_null(member_path(p.a, "d/of-l"));
+	done(&p);
+}
+
 /* ---- bytes and limits ---------------------------------------------------- */
 
 struct set {
@@ -909,6 +936,7 @@ int main(void)
 		T(test_delete_against_create), T(test_create_against_delete),
 		T(test_crossed_moves), T(test_levels),
 		T(test_three_of_one_name), T(test_two_winners),
+		T(test_winner_within_loser),
 		T(test_child_is_on_its_way), T(test_fetch_at_once),
 		T(test_name_waits_for_bytes), T(test_no_number_before_bytes),
 		T(test_busy_in_circle), T(test_same_uid_twice),

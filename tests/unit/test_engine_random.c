@@ -189,6 +189,17 @@ static void do_save(struct world *w, struct member *m)
 	member_rename(m, &tmp, &old.parent, old.name);
 }
 
+/* Now and then an object is open, and what concerns it waits as a hole. */
+static void do_open(struct world *w, struct member *m)
+{
+	const struct dfsr_record *r = pick(w, m, 0);
+
+	memset(&m->busy, 0, sizeof(m->busy));
+	if (r != NULL && dice(w, 2)) {
+		m->busy = r->uid;
+	}
+}
+
 static void do_pull(struct world *w, unsigned to, unsigned from)
 {
 	struct pull_options opt = {
@@ -207,7 +218,7 @@ static void step(struct world *w, bool dirs)
 	struct member *m = w->m[dice(w, MEMBERS)];
 	const struct dfsr_record *r;
 
-	switch (dice(w, 12)) {
+	switch (dice(w, 13)) {
 	case 0:
 	case 1:
 		do_create(w, m, DFSR_KIND_FILE);
@@ -242,6 +253,9 @@ static void step(struct world *w, bool dirs)
 			do_rename(w, m, DFSR_KIND_DIRECTORY);
 		}
 		break;
+	case 10:
+		do_open(w, m);
+		break;
 	default:
 		do_pull(w, dice(w, MEMBERS), dice(w, MEMBERS));
 		break;
@@ -256,6 +270,9 @@ static void run(uint64_t seed, bool dirs, unsigned *kept, unsigned *conflicts,
 
 	for (i = 0; i < steps; i++) {
 		step(w, dirs);
+	}
+	for (i = 0; i < MEMBERS; i++) {
+		memset(&w->m[i]->busy, 0, sizeof(w->m[i]->busy));
 	}
 	members_settle(w->m, MEMBERS);
 	members_check_payloads(w->m, MEMBERS);
