@@ -540,8 +540,7 @@ static bool dfsr_wait_in_sync(struct dfsr_wait_state *state)
 
 static void dfsr_wait_answered(struct tevent_req *subreq)
 {
-	struct dfsr_wait_member *m =
-		tevent_req_callback_data(subreq, struct dfsr_wait_member);
+	struct dfsr_wait_member *m = tevent_req_callback_data_void(subreq);
 	struct dfsr_wait_state *state = m->state;
 	json_t *answer = NULL;
 	int ret;

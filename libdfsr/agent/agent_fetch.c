@@ -402,7 +402,7 @@ static void dfsr_fetch_write(struct tevent_req *req)
 static void dfsr_fetch_close_done(struct tevent_req *subreq)
 {
 	struct dfsr_msg_error refused = {0};
-	TALLOC_CTX *tmp = tevent_req_callback_data(subreq, void);
+	TALLOC_CTX *tmp = tevent_req_callback_data_void(subreq);
 	uint8_t *body = NULL;
 	size_t len = 0;
 

@@ -318,7 +318,7 @@ static void dfsr_drop_job_fn(void *arg)
 
 static void dfsr_drop_done(struct tevent_req *subreq)
 {
-	TALLOC_CTX *tmp = tevent_req_callback_data(subreq, void);
+	TALLOC_CTX *tmp = tevent_req_callback_data_void(subreq);
 
 	dfsr_pool_recv(subreq, tmp);
 	TALLOC_FREE(subreq);

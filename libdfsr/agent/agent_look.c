@@ -450,7 +450,6 @@ void dfsr_looks_kick(struct dfsr_folder *f)
 		dfsr_look_later(f);
 		return;
 	}
-	talloc_set_name_const(subreq, "dfsr_look_job");
 	tevent_req_set_callback(subreq, dfsr_look_looked, f);
 	f->looking = true;
 	f->look_batch = b;

@@ -152,12 +152,42 @@ static void dfsr_serve_session(struct dfsr_incoming *in,
 	dfsr_serve_push(req, &push);
 }
 
+/**
+ * Holes that wait for a judgement only, and have done so over a whole round,
+ * do not make the vector open: else two members that wait for each other wait
+ * for ever (dfsr_engine.h, struct dfsr_round).
+ */
+static bool dfsr_serve_closed(struct dfsr_folder *f)
+{
+	struct dfsr_store_txn *txn = NULL;
+	struct dfsr_id at = {0};
+	struct dfsr_hole hole;
+	bool closed = true;
+
+	if (dfsr_store_hole_count(f->store) == 0) {
+		return true;
+	}
+	if (dfsr_store_read_begin(f->store, &txn) != 0) {
+		return false;
+	}
+	while (closed && dfsr_store_hole_next(txn, &at, &hole) == 0) {
+		at = hole.update.gvsn;
+		closed = (hole.reason == DFSR_WAIT_NAME ||
+			  hole.reason == DFSR_WAIT_PARENT ||
+			  hole.reason == DFSR_WAIT_CHILDREN ||
+			  hole.reason == DFSR_WAIT_CYCLE) &&
+			 hole.attempts > 1;
+	}
+	dfsr_store_read_end(txn);
+	return closed;
+}
+
 static void dfsr_serve_poll_answer(struct dfsr_folder *f,
 				   struct dfsr_request *req)
 {
 	struct dfsr_msg_poll_reply reply = {
 		.generation = dfsr_store_vv_generation(f->store),
-		.closed = dfsr_store_hole_count(f->store) == 0,
+		.closed = dfsr_serve_closed(f),
 		.vv = dfsr_store_vv_published(req, f->store),
 	};
 	struct dfsr_push push;
