@@ -28,14 +28,14 @@
  */
 #define APPLY_SYNC_MANY 16
 
-/* ---- apply_open.c ----------------------------------------------------------- */
+/* ---- apply_open.c -------------------------------------------------------- */
 
 /** True for a name that may be used in a private directory. */
 bool apply_name_valid(const char *name);
 /** The private directory itself. @return descriptor, or -1 with errno */
 int apply_private_open(const struct dfsr_apply *apply);
 
-/* ---- apply_rename.c --------------------------------------------------------- */
+/* ---- apply_rename.c ------------------------------------------------------ */
 
 /**
  * Rename to a name that must be free.
@@ -51,7 +51,7 @@ int apply_exchange(int dir1, const char *name1, int dir2, const char *name2);
 /** EPERM if this is a symbolic link to something private. */
 int apply_symlink_check(int dirfd, const char *name);
 
-/* ---- apply_tree.c ------------------------------------------------------------ */
+/* ---- apply_tree.c -------------------------------------------------------- */
 
 /** What is in a tree; the tree itself counts. */
 struct apply_count {
@@ -71,7 +71,7 @@ int apply_tree_copy(int fromdir, const char *from, int todir, const char *to);
  */
 int apply_dir_empty(int dirfd, const char *name, dev_t dev);
 
-/* ---- apply_file.c ------------------------------------------------------------ */
+/* ---- apply_file.c -------------------------------------------------------- */
 
 /** Write all of it at ofs. @return 0 or errno */
 int apply_write_all(int fd, const void *data, size_t len, uint64_t ofs);
@@ -81,7 +81,7 @@ int apply_write_all(int fd, const void *data, size_t len, uint64_t ofs);
  */
 int apply_file_clone(int from, int to, uint64_t size);
 
-/* ---- apply_step.c and its helpers ---------------------------------------------- */
+/* ---- apply_step.c and its helpers ---------------------------------------- */
 
 /** Directories and objects that are to be made durable at the end. */
 struct apply_sync {

@@ -100,7 +100,7 @@ void fs_aliases_push(struct dfsr_push *p, const struct fs_aliases *aliases);
 int fs_aliases_name(TALLOC_CTX *mem_ctx, const struct fs_aliases *aliases,
 		    enum fs_account kind, uint32_t id, char **name);
 
-/* ---- POSIX ACLs: fs_acl.c -------------------------------------------------- */
+/* ---- POSIX ACLs: fs_acl.c ------------------------------------------------ */
 
 /** Parse the xattr form. @return 0, EINVAL, E2BIG, ENOMEM */
 int fs_acl_parse(TALLOC_CTX *mem_ctx, const uint8_t *data, size_t len,
@@ -114,7 +114,7 @@ int fs_acl_build(struct dfsr_push *p, const struct dfsr_acl *acl,
 int fs_account_local(enum fs_account kind, const char *name, uint32_t number,
 		     struct fs_aliases *aliases, uint32_t *id);
 
-/* ---- content: fs_hash.c ----------------------------------------------------- */
+/* ---- content: fs_hash.c -------------------------------------------------- */
 
 /**
  * Hash of an open file.

@@ -101,7 +101,7 @@ int dfsr_fs_handle_path(TALLOC_CTX *mem_ctx, const struct dfsr_fs_root *root,
 			const uint8_t *fh, uint8_t len, int32_t type,
 			char **relpath, struct dfsr_stamp *stamp);
 
-/* ---- metadata: fs/fs_meta_read.c, fs/fs_meta_write.c ---------------------- */
+/* ---- metadata: fs/fs_meta_read.c, fs/fs_meta_write.c --------------------- */
 
 /**
  * Read everything that a replica carries: mode, owner, group with names,

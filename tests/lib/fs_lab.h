@@ -94,4 +94,18 @@ int fs_lab_stage(const struct dfsr_meta *m, const char *text,
 		 char name[DFSR_APPLY_NAME_MAX + 1], struct dfsr_stamp *stamp,
 		 struct dfsr_fs_problem *problem);
 
+/** Stage a version and make a step of it that puts it at path. */
+struct dfsr_apply_step *fs_lab_staged_step(enum dfsr_apply_op op,
+					   const char *path,
+					   const char *text);
+/** A step for the object that is at path now. */
+struct dfsr_apply_step *fs_lab_own_step(enum dfsr_apply_op op,
+					const char *path,
+					const char *new_path);
+/** Carry out one step. @return its err */
+int fs_lab_run_step(struct dfsr_apply_step *s);
+/** The text of what a step displaced; NULL if there is none. */
+char *fs_lab_displaced_text(const struct dfsr_apply_step *s);
+void fs_lab_assert_text(const char *relpath, const char *text);
+
 #endif /* __FS_LAB_H__ */

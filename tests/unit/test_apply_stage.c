@@ -42,7 +42,7 @@ static char *staging_path(const char *name)
 	return private_path(path);
 }
 
-/* ---- the private directories ---------------------------------------------- */
+/* ---- the private directories --------------------------------------------- */
 
 static void test_private(void **state)
 {
@@ -163,7 +163,7 @@ static void test_stamp(void **state)
 	assert_int_equal(dfsr_apply_stamp_read(fs_lab.apply, &b), 0);
 }
 
-/* ---- staging ---------------------------------------------------------------- */
+/* ---- staging ------------------------------------------------------------- */
 
 static void test_file(void **state)
 {

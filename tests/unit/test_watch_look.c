@@ -283,7 +283,7 @@ static void test_subvolume(void **state)
 	assert_int_equal(l->num, 0);
 }
 
-/* ---- sources -------------------------------------------------------------- */
+/* ---- sources ------------------------------------------------------------- */
 
 static void test_source(void **state)
 {
