@@ -216,16 +216,14 @@ int journal_reader_apply(struct dfsr_journal_reader *r,
 /*
  * The segment is read to its end, and a later one is current. It was before
  * that last read, because it is this thread that seals: whoever appends here
- * now will see that and append there again.
+ * now will see that and append there again. So will the writer of a frame
+ * that is here in part, unless it is dead and has nothing to tell.
  */
 static int reader_cross(struct dfsr_journal_reader *r)
 {
 	bool was_hint = r->hint;
 	int ret = 0;
 
-	if (r->buf_len > 0 && r->torn_at != r->offset) {
-		journal_reader_miss(r);
-	}
 	if (!was_hint) {
 		/* without it a restart has to scan, which it notices */
 		journal_intents_save(r->intents, r->dirfd, r->segment + 1);
