@@ -50,9 +50,10 @@ struct dfsr_look {
 /** Make the object and its name durable, read metadata and content. */
 #define DFSR_LOOK_HASH 0x1
 /**
- * Do not sync; the caller syncs the filesystem for a batch before it looks. (A
- * sync afterwards misses a store through a shared mapping between the hash and
- * the sync.)
+ * Do not sync. For a batch the caller syncs the filesystem after its looks and
+ * then compares the stamps once more (a look without DFSR_LOOK_HASH): what
+ * moved is looked at again. One more sync before the looks makes that hold for
+ * stores through shared mappings too, see fs_object.c.
  */
 #define DFSR_LOOK_NOSYNC 0x2
 /**
