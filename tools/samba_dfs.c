@@ -451,8 +451,14 @@ static int dispatch(struct globals *g, poptContext first)
 				      (strcmp(rest[1], "--help") == 0 ||
 				       strcmp(rest[1], "-?") == 0));
 
-			help_noun(asked ? stdout : stderr, verbs);
-			return asked ? TOOL_DONE : TOOL_USAGE;
+			if (!asked) {
+				return tool_fail(TOOL_USAGE,
+						 "%s: a verb is missing: "
+						 "`samba-dfs %s --help` shows "
+						 "them", rest[0], rest[0]);
+			}
+			help_noun(stdout, verbs);
+			return TOOL_DONE;
 		}
 		v = find_verb(verbs, rest[1]);
 		if (v == NULL) {

@@ -194,6 +194,15 @@ done:
 	return ret;
 }
 
+/** tdb makes a damaged file anew if it may create one. */
+static unsigned int config_flags(const char *path)
+{
+	struct stat st;
+	bool is_new = stat(path, &st) == -1 || st.st_size == 0;
+
+	return LDB_FLG_NOMMAP | (is_new ? 0 : LDB_FLG_DONT_CREATE_DB);
+}
+
 static int config_connect(struct dfsr_configdb *db, const char *dir)
 {
 	char *url = NULL;
@@ -207,7 +216,7 @@ static int config_connect(struct dfsr_configdb *db, const char *dir)
 	ldb_set_debug(db->ldb, config_ldb_quiet, NULL);
 	ldb_set_create_perms(db->ldb, 0600);
 	errno = 0;
-	return ldb_connect(db->ldb, url, LDB_FLG_NOMMAP, NULL);
+	return ldb_connect(db->ldb, url, config_flags(db->path), NULL);
 }
 
 int dfsr_configdb_open(TALLOC_CTX *mem_ctx, struct tevent_context *ev,

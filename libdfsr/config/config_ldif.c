@@ -30,6 +30,9 @@
 #include <stdlib.h>
 #include "config_private.h"
 
+/** The last line: without it the text is not all there. */
+#define LDIF_END "# end\n"
+
 static int order_messages(const void *a, const void *b)
 {
 	struct ldb_message *const *x = a;
@@ -62,6 +65,9 @@ int config_write_ldif(struct dfsr_configdb *db, TALLOC_CTX *mem_ctx,
 		}
 		ldif = talloc_strdup_append_buffer(ldif, text);
 		talloc_free(text);
+	}
+	if (ldif != NULL) {
+		ldif = talloc_strdup_append_buffer(ldif, LDIF_END);
 	}
 	*_ldif = ldif;
 	return ldif == NULL ? ENOMEM : 0;
@@ -173,11 +179,19 @@ static int ldif_parse(struct config_change *c, const char *text,
 	char *plain = ldif_unfold(c->tmp, text);
 	const char *s = plain;
 	struct ldb_ldif *ldif;
+	size_t len;
 	int err = 0;
 
 	if (plain == NULL) {
 		return ENOMEM;
 	}
+	len = strlen(plain);
+	if (len < strlen(LDIF_END) ||
+	    strcmp(plain + len - strlen(LDIF_END), LDIF_END) != 0) {
+		return config_fail(c, EBADMSG,
+				   "the received configuration has no end");
+	}
+	plain[len - strlen(LDIF_END)] = '\0';
 	if (!ldif_is_plain(plain)) {
 		return config_fail(c, EBADMSG,
 				   "the received configuration refers to a "
