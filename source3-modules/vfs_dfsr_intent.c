@@ -49,12 +49,21 @@ struct dfsr_vfs_fsp *dfsr_vfs_state(struct vfs_handle_struct *handle,
 	return s;
 }
 
-static const char *leaf_of(const struct files_struct *fsp)
+/*
+ * Where the file is, as far as smbd knows: another client may have renamed
+ * it since. Only a hint, for an object that dfsrd has not met yet.
+ */
+static void name_hint(const struct files_struct *fsp,
+		      struct dfsr_journal_record *rec)
 {
-	const char *name = fsp->fsp_name->base_name;
-	const char *slash = strrchr(name, '/');
+	struct dfsr_vfs_place place;
 
-	return slash == NULL ? name : slash + 1;
+	dfsr_vfs_place(NULL, fsp->fsp_name, &place);
+	if (ISDOT(place.leaf) || ISDOTDOT(place.leaf)) {
+		return;
+	}
+	rec->parent = place.parent;
+	strlcpy(rec->name, place.leaf, sizeof(rec->name));
 }
 
 void dfsr_vfs_intend(struct vfs_handle_struct *handle,
@@ -77,7 +86,7 @@ void dfsr_vfs_intend(struct vfs_handle_struct *handle,
 		.op = DFSR_JOURNAL_OP_CHANGE,
 	};
 	dfsr_vfs_ident_fsp(base, &rec.object);
-	strlcpy(rec.name, leaf_of(base), sizeof(rec.name));
+	name_hint(base, &rec);
 	dfsr_journal_writer_append(s->writer, &rec);
 	s->object = rec.object;
 	s->op = rec.op;

@@ -62,7 +62,11 @@ enum dfsr_journal_kind {
 	DFSR_JOURNAL_INTENT = 1,
 	/** The object of an intent is known now: it has just been created. */
 	DFSR_JOURNAL_NAMED = 2,
-	/** What the intent said is over, whether it succeeded or not. */
+	/**
+	 * What the intent said is over, whether it succeeded or not. The
+	 * reader fills in object, parent and name from the intent where the
+	 * outcome has none.
+	 */
 	DFSR_JOURNAL_OUTCOME = 3,
 	/** The client asked for a flush while the intent stays open. */
 	DFSR_JOURNAL_FLUSH = 4,

@@ -174,12 +174,27 @@ static struct journal_intent *find(const struct journal_intents *t,
 	return e;
 }
 
-int journal_intents_add(struct journal_intents *t,
+/* Keep the record as a frame, in place of the one that is there. */
+static bool intent_keep(struct journal_intent *e,
 			const struct dfsr_journal_record *rec)
 {
 	uint8_t buf[DFSR_JOURNAL_FRAME_MAX];
+	size_t len = dfsr_journal_frame_encode(rec, buf);
+	uint8_t *frame = talloc_memdup(e, buf, len);
+
+	if (frame == NULL) {
+		return false;
+	}
+	talloc_free(e->frame);
+	e->frame = frame;
+	e->len = len;
+	return true;
+}
+
+int journal_intents_add(struct journal_intents *t,
+			const struct dfsr_journal_record *rec)
+{
 	struct journal_intent *e = NULL;
-	size_t len = 0;
 
 	if (find(t, rec) != NULL) {
 		return EEXIST;
@@ -190,9 +205,12 @@ int journal_intents_add(struct journal_intents *t,
 	if (t->count >= t->num_buckets) {
 		hash_grow(t);
 	}
-	len = dfsr_journal_frame_encode(rec, buf);
-	e = talloc_zero_size(t, sizeof(*e) + len);
+	e = talloc_zero(t, struct journal_intent);
 	if (e == NULL) {
+		return ENOMEM;
+	}
+	if (!intent_keep(e, rec)) {
+		talloc_free(e);
 		return ENOMEM;
 	}
 	e->object = rec->object;
@@ -200,8 +218,6 @@ int journal_intents_add(struct journal_intents *t,
 	e->incarnation = rec->incarnation;
 	e->slot = rec->slot;
 	e->hint = rec->hint;
-	e->len = len;
-	memcpy(e->frame, buf, len);
 	hash_insert(t, e);
 	e->next = t->of_slot[e->slot];
 	if (e->next != NULL) {
@@ -235,11 +251,16 @@ int journal_intents_name(struct journal_intents *t,
 	if (ret != 0) {
 		return ret;
 	}
-	object_remove(t, e);
 	old.object = rec->object;
+	if (rec->parent.ino != 0 && rec->name[0] != '\0') {
+		old.parent = rec->parent;
+		memcpy(old.name, rec->name, sizeof(old.name));
+	}
+	if (!intent_keep(e, &old)) {
+		return ENOMEM;
+	}
+	object_remove(t, e);
 	e->object = rec->object;
-	/* the identity has a fixed place: the length stays */
-	dfsr_journal_frame_encode(&old, e->frame);
 	if (e->object.ino != 0) {
 		b = object_bucket(t, &e->object);
 		e->next_object = *b;
@@ -264,13 +285,30 @@ static void unlink_entry(struct journal_intents *t, struct journal_intent *e)
 	t->count--;
 }
 
+/* An outcome at a close says little; its intent knows the rest. */
+static void fill_in(struct dfsr_journal_record *rec,
+		    const struct dfsr_journal_record *intent)
+{
+	if (rec->object.ino == 0) {
+		rec->object = intent->object;
+	}
+	if (rec->parent.ino == 0 && rec->name[0] == '\0') {
+		rec->parent = intent->parent;
+		memcpy(rec->name, intent->name, sizeof(rec->name));
+	}
+}
+
 int journal_intents_end(struct journal_intents *t,
-			const struct dfsr_journal_record *rec)
+			struct dfsr_journal_record *rec)
 {
 	struct journal_intent *e = find(t, rec);
+	struct dfsr_journal_record intent;
 
 	if (e == NULL) {
 		return ENOENT;
+	}
+	if (intent_record(e, &intent) == 0) {
+		fill_in(rec, &intent);
 	}
 	unlink_entry(t, e);
 	talloc_free(e);

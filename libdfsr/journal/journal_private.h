@@ -162,7 +162,7 @@ struct journal_intent {
 	uint16_t slot;
 	bool hint;
 	size_t len;
-	uint8_t frame[];
+	uint8_t *frame;
 };
 
 struct journal_intents;
@@ -171,12 +171,15 @@ struct journal_intents *journal_intents_new(TALLOC_CTX *mem_ctx);
 /** @return 0, EEXIST, ENOSPC at the limit, ENOMEM */
 int journal_intents_add(struct journal_intents *t,
 			const struct dfsr_journal_record *rec);
-/** The object of an intent is known now. @return 0 or ENOENT */
+/** The object and place of an intent are known now. @return 0 or errno */
 int journal_intents_name(struct journal_intents *t,
 			 const struct dfsr_journal_record *rec);
-/** @return 0 or ENOENT */
+/**
+ * An intent is over. What the outcome does not say about object and place is
+ * filled in from the intent. @return 0 or ENOENT
+ */
 int journal_intents_end(struct journal_intents *t,
-			const struct dfsr_journal_record *rec);
+			struct dfsr_journal_record *rec);
 /** Intents of this slot that are older than incarnation are dead now. */
 void journal_intents_kill(struct journal_intents *t, uint16_t slot,
 			  uint32_t incarnation);

@@ -173,7 +173,7 @@ static bool reader_check_tail(struct dfsr_journal_reader *r)
 }
 
 int journal_reader_apply(struct dfsr_journal_reader *r,
-			const struct dfsr_journal_record *rec)
+			struct dfsr_journal_record *rec)
 {
 	bool gap = false;
 	bool newborn = false;
@@ -196,7 +196,9 @@ int journal_reader_apply(struct dfsr_journal_reader *r,
 		}
 		break;
 	case DFSR_JOURNAL_NAMED:
-		journal_intents_name(r->intents, rec);
+		if (journal_intents_name(r->intents, rec) == ENOMEM) {
+			journal_reader_miss(r);
+		}
 		break;
 	case DFSR_JOURNAL_OUTCOME:
 		journal_intents_end(r->intents, rec);

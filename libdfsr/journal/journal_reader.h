@@ -59,10 +59,10 @@ int journal_reader_goto_oldest(struct dfsr_journal_reader *r);
 int journal_reader_frame(struct dfsr_journal_reader *r,
 			 struct dfsr_journal_record *rec);
 /**
- * Take a frame into account.
+ * Take a frame into account and complete it.
  * @return 0, or EALREADY for one that need not be delivered
  */
 int journal_reader_apply(struct dfsr_journal_reader *r,
-			 const struct dfsr_journal_record *rec);
+			 struct dfsr_journal_record *rec);
 
 #endif /* __JOURNAL_READER_H__ */

@@ -166,12 +166,17 @@ def _(w):
     equal(records[0].name, 'new')
     equal(records[1].object, ident(w.path('new')))
     equal(records[2].object, ident(w.path('new')))
+    equal((records[2].parent, records[2].name), (ident(w.path()), 'new'))
 
 
 @cases.case('overwrite')
 def _(w):
-    w.fresh('over').smb().write('over', b'new')
-    one_pair(w.said(), w.path('over'))
+    os.makedirs(w.path('deep/er'), exist_ok=True)
+    w.fresh('deep/er/over').smb().write('deep/er/over', b'new')
+    records = w.said()
+    one_pair(records, w.path('deep/er/over'))
+    equal((records[1].parent, records[1].name),
+          (ident(w.path('deep/er')), 'over'))
 
 
 @cases.case('one intent for a thousand writes')

@@ -74,6 +74,8 @@ static void test_named(void **state)
 	rec.op = DFSR_JOURNAL_OP_CREATE;
 	dfsr_journal_writer_append(w, &rec);
 	rec.kind = DFSR_JOURNAL_NAMED;
+	strcpy(rec.name, "as it is on the disk");
+	rec.parent.ino = 3;
 	rec.object.ino = 31;
 	rec.object.btime_sec = 7;
 	rec.object.btime_nsec = 8;
@@ -87,8 +89,14 @@ static void test_named(void **state)
 	help_expect(DFSR_JOURNAL_FLUSH, 31);
 	assert_true(help_busy(31));
 	assert_int_equal(dfsr_journal_reader_open_intents(h.r), 1);
+	/* a close says only which intent is over */
+	rec.name[0] = '\0';
+	memset(&rec.parent, 0, sizeof(rec.parent));
+	memset(&rec.object, 0, sizeof(rec.object));
 	finish(&rec);
-	help_expect(DFSR_JOURNAL_OUTCOME, 31);
+	rec = help_expect(DFSR_JOURNAL_OUTCOME, 31);
+	assert_string_equal(rec.name, "as it is on the disk");
+	assert_int_equal(rec.parent.ino, 3);
 	assert_false(help_busy(31));
 	assert_int_equal(dfsr_journal_reader_open_intents(h.r), 0);
 }
