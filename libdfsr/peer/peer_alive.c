@@ -20,13 +20,16 @@
 #include "peer_private.h"
 
 /*
+ * Who has sent nothing for a while sends a PING, so that each side always
+ * has something to hear. It is not enough to ask when nothing was heard: who
+ * receives a long frame over a slow link hears all the time, but who sends
+ * it would wait for an answer to a PING that stands behind that frame.
+ *
  * Time is counted in ticks between which nothing came in, not read from a
  * clock: a clock that is set, or a process that was stopped, must not look
  * like a dead link. For the same reason it counts what waits in the socket.
- *
- * While requests are not read (peer_paused) nothing can be heard. Then a
- * PING goes out all the time, so that the other side hears us, and TCP's own
- * timeout finds the dead link.
+ * While no requests are read (peer_paused) nothing can be heard, and TCP's
+ * own timeout finds the dead link.
  */
 
 static void alive_tick(struct tevent_context *ev, struct tevent_timer *te,
@@ -54,7 +57,6 @@ static void alive_ping(struct dfsr_peer *peer)
 		peer_fail(peer, ENOMEM, "out of memory");
 		return;
 	}
-	peer->pings++;
 	peer_send(peer, DFSR_MSG_PING, 0, call->id, NULL, 0);
 }
 
@@ -72,10 +74,14 @@ static bool alive_heard(struct dfsr_peer *peer)
 	return true;
 }
 
-/* We do not listen: only let the other side know that we live. */
-static void alive_deaf(struct dfsr_peer *peer)
+static void alive_speak(struct dfsr_peer *peer)
 {
-	peer->silent_ticks = 0;
+	if (peer->sent != peer->tick_sent) {
+		peer->tick_sent = peer->sent;
+		peer->ping_ticks = 0;
+		return;
+	}
+	peer->ping_ticks++;
 	if (peer->ping_ticks * alive_tick_ms() >= peer_timing.ping_ms) {
 		alive_ping(peer);
 		peer_flush(peer); /* finds out whether sending still works */
@@ -84,19 +90,14 @@ static void alive_deaf(struct dfsr_peer *peer)
 
 static void alive_silent(struct dfsr_peer *peer)
 {
-	uint32_t tick = alive_tick_ms();
-
 	peer_buf_shrink(&peer->net_in);
 	peer_buf_shrink(&peer->net_out);
 	peer_buf_shrink(&peer->stage);
 	peer->silent_ticks++;
-	if (peer->silent_ticks * tick > peer_timing.dead_ms) {
+	if (peer->silent_ticks * alive_tick_ms() > peer_timing.dead_ms) {
 		peer_fail(peer, ETIMEDOUT,
 			  "nothing heard from the other side for %u ms",
 			  peer_timing.dead_ms);
-	} else if (peer->silent_ticks * tick >= peer_timing.ping_ms &&
-		   peer->pings == 0) {
-		alive_ping(peer);
 	}
 }
 
@@ -110,11 +111,13 @@ static void alive_tick(struct tevent_context *ev, struct tevent_timer *te,
 	(void)te;
 	(void)now;
 	TALLOC_FREE(peer->tick);
-	peer->ping_ticks++;
 	if (peer->stopped) {
-		alive_deaf(peer);
+		peer->silent_ticks = 0;
 	} else if (!alive_heard(peer)) {
 		alive_silent(peer);
+	}
+	if (peer->err == 0) {
+		alive_speak(peer);
 	}
 	if (peer->err == 0 && alive_arm(peer) != 0) {
 		peer_fail(peer, ENOMEM, "out of memory");

@@ -151,9 +151,9 @@ struct dfsr_peer {
 	uint64_t sent;
 	uint64_t received;
 	uint64_t tick_received;
+	uint64_t tick_sent;
 	uint32_t silent_ticks;
 	uint32_t ping_ticks;
-	uint32_t pings; /* not answered yet */
 
 	/* end */
 	struct tevent_immediate *end_im;

@@ -224,10 +224,6 @@ void peer_call_answer(struct dfsr_peer *peer, const struct dfsr_frame *frame,
 			  "type %u", frame->type, call->type);
 		return;
 	}
-	if (call->type == DFSR_MSG_PING && call->req == NULL &&
-	    peer->pings > 0) {
-		peer->pings--;
-	}
 	req = call_take(peer, call);
 	if (req == NULL) {
 		talloc_free(body);

@@ -152,12 +152,25 @@ static void relay_close(struct relay *relay)
 	int i;
 
 	for (i = 0; i < 2; i++) {
+		TALLOC_FREE(relay->rest[i]);
 		TALLOC_FREE(relay->fde[i]);
 		if (relay->fd[i] != -1) {
 			close(relay->fd[i]);
 			relay->fd[i] = -1;
 		}
 	}
+}
+
+static void relay_rested(struct tevent_context *ev, struct tevent_timer *te,
+			 struct timeval now, void *private_data)
+{
+	struct relay *relay = private_data;
+	int i = te == relay->rest[0] ? 0 : 1;
+
+	(void)ev;
+	(void)now;
+	TALLOC_FREE(relay->rest[i]);
+	tevent_fd_set_flags(relay->fde[i], TEVENT_FD_READ);
 }
 
 static void relay_readable(struct tevent_context *ev, struct tevent_fd *fde,
@@ -174,7 +187,8 @@ static void relay_readable(struct tevent_context *ev, struct tevent_fd *fde,
 		tevent_fd_set_flags(fde, 0);
 		return;
 	}
-	n = recv(relay->fd[from], buf, sizeof(buf), MSG_DONTWAIT);
+	n = recv(relay->fd[from], buf, relay->slow ? 4096 : sizeof(buf),
+		 MSG_DONTWAIT);
 	if (n == -1 && errno == EAGAIN) {
 		return;
 	}
@@ -184,6 +198,12 @@ static void relay_readable(struct tevent_context *ev, struct tevent_fd *fde,
 	}
 	relay->passed += (size_t)n;
 	send(relay->fd[1 - from], buf, (size_t)n, MSG_NOSIGNAL);
+	if (relay->slow) {
+		tevent_fd_set_flags(fde, 0);
+		relay->rest[from] = tevent_add_timer(ev, relay->pair,
+						     peer_in_ms(8),
+						     relay_rested, relay);
+	}
 	if (relay->cut > 0 && relay->passed >= relay->cut) {
 		relay_close(relay);
 	}
