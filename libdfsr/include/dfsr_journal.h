@@ -106,8 +106,9 @@ enum dfsr_journal_reason {
 	/** The connection went away and smbd closed the handle. */
 	DFSR_JOURNAL_REASON_DISCONNECT = 3,
 	/**
-	 * A durable handle lost its connection: look, but treat the object
-	 * as open for writing for hold_msec more.
+	 * A durable handle lost its connection. The object stays busy until
+	 * somebody opens it for writing again, or for hold_msec; the latter
+	 * is told with WRITER_DIED.
 	 */
 	DFSR_JOURNAL_REASON_DURABLE = 4,
 	/** The process died: made by the reader, never written by smbd. */
@@ -299,7 +300,10 @@ void dfsr_journal_reader_cursor(const struct dfsr_journal_reader *r,
  */
 int dfsr_journal_reader_seek(struct dfsr_journal_reader *r,
 			     const struct dfsr_journal_cursor *cursor);
-/** True while a living smbd has an open intent on this object. */
+/**
+ * True while a living smbd has an open intent on this object, or a durable
+ * handle on it waits for its client.
+ */
 bool dfsr_journal_reader_busy(const struct dfsr_journal_reader *r,
 			      const struct dfsr_ident *object);
 /** Number of open intents. */

@@ -24,7 +24,8 @@
  * Two chained hash tables over the same entries: by (slot, incarnation,
  * intent), to find what an outcome ends, and by object, to answer whether
  * somebody has it open for writing. Per slot a list, for the day on which
- * its writer dies. The dead wait in a list of their own to be reported.
+ * its writer dies. The dead wait in a list of their own to be reported; so do
+ * the durable handles without a client, which only the table by object knows.
  */
 
 #define INTENTS_BUCKETS_MIN 1024
@@ -33,10 +34,12 @@ struct journal_intents {
 	struct journal_intent **by_id;
 	struct journal_intent **by_object;
 	struct journal_intent *of_slot[DFSR_JOURNAL_SLOTS_MAX];
+	struct journal_intent *held;
 	struct journal_intent *dead_head;
 	struct journal_intent *dead_tail;
 	size_t num_buckets; /* a power of two */
-	size_t count;	    /* without the dead */
+	size_t count;	    /* without the held and the dead */
+	size_t num_held;
 };
 
 static size_t mix(uint64_t a, uint64_t b)
@@ -89,6 +92,17 @@ struct journal_intents *journal_intents_new(TALLOC_CTX *mem_ctx)
 	return t;
 }
 
+static void object_insert(struct journal_intents *t,
+			  struct journal_intent *e)
+{
+	struct journal_intent **b = object_bucket(t, &e->object);
+
+	if (e->object.ino != 0) {
+		e->next_object = *b;
+		*b = e;
+	}
+}
+
 static void hash_insert(struct journal_intents *t, struct journal_intent *e)
 {
 	struct journal_intent **b = id_bucket(t, e->slot, e->incarnation,
@@ -96,11 +110,7 @@ static void hash_insert(struct journal_intents *t, struct journal_intent *e)
 
 	e->next_id = *b;
 	*b = e;
-	if (e->object.ino != 0) {
-		b = object_bucket(t, &e->object);
-		e->next_object = *b;
-		*b = e;
-	}
+	object_insert(t, e);
 }
 
 static void object_remove(struct journal_intents *t,
@@ -137,6 +147,7 @@ static void hash_grow(struct journal_intents *t)
 	size_t n = t->num_buckets * 2;
 	struct journal_intent **ids = NULL;
 	struct journal_intent **objects = NULL;
+	struct journal_intent *e = NULL;
 	size_t s = 0;
 
 	ids = talloc_zero_array(t, struct journal_intent *, n);
@@ -152,11 +163,12 @@ static void hash_grow(struct journal_intents *t)
 	t->by_object = objects;
 	t->num_buckets = n;
 	for (s = 0; s < DFSR_JOURNAL_SLOTS_MAX; s++) {
-		struct journal_intent *e = NULL;
-
 		for (e = t->of_slot[s]; e != NULL; e = e->next) {
 			hash_insert(t, e);
 		}
+	}
+	for (e = t->held; e != NULL; e = e->next) {
+		object_insert(t, e);
 	}
 }
 
@@ -172,6 +184,62 @@ static struct journal_intent *find(const struct journal_intents *t,
 		e = e->next_id;
 	}
 	return e;
+}
+
+static void bury_later(struct journal_intents *t, struct journal_intent *e)
+{
+	e->prev = NULL;
+	e->next = NULL;
+	if (t->dead_tail != NULL) {
+		t->dead_tail->next = e;
+	} else {
+		t->dead_head = e;
+	}
+	t->dead_tail = e;
+}
+
+static void list_remove(struct journal_intent **head,
+			struct journal_intent *e)
+{
+	if (e->prev != NULL) {
+		e->prev->next = e->next;
+	} else {
+		*head = e->next;
+	}
+	if (e->next != NULL) {
+		e->next->prev = e->prev;
+	}
+	e->prev = NULL;
+	e->next = NULL;
+}
+
+static void list_add(struct journal_intent **head, struct journal_intent *e)
+{
+	e->prev = NULL;
+	e->next = *head;
+	if (e->next != NULL) {
+		e->next->prev = e;
+	}
+	*head = e;
+}
+
+/* Somebody has it open again: its durable handle is waited for no more. */
+static void release_held(struct journal_intents *t,
+			 const struct dfsr_ident *object)
+{
+	struct journal_intent *e = t->held;
+
+	while (e != NULL && object->ino != 0) {
+		struct journal_intent *next = e->next;
+
+		if (same_object(&e->object, object)) {
+			object_remove(t, e);
+			list_remove(&t->held, e);
+			t->num_held--;
+			talloc_free(e);
+		}
+		e = next;
+	}
 }
 
 /* Keep the record as a frame, in place of the one that is there. */
@@ -213,23 +281,20 @@ int journal_intents_add(struct journal_intents *t,
 		talloc_free(e);
 		return ENOMEM;
 	}
+	release_held(t, &rec->object);
 	e->object = rec->object;
 	e->intent = rec->intent;
 	e->incarnation = rec->incarnation;
 	e->slot = rec->slot;
 	e->hint = rec->hint;
 	hash_insert(t, e);
-	e->next = t->of_slot[e->slot];
-	if (e->next != NULL) {
-		e->next->prev = e;
-	}
-	t->of_slot[e->slot] = e;
+	list_add(&t->of_slot[e->slot], e);
 	t->count++;
 	return 0;
 }
 
-static int intent_record(const struct journal_intent *e,
-			 struct dfsr_journal_record *rec)
+int journal_intent_record(const struct journal_intent *e,
+			  struct dfsr_journal_record *rec)
 {
 	size_t consumed = 0;
 
@@ -241,13 +306,12 @@ int journal_intents_name(struct journal_intents *t,
 {
 	struct journal_intent *e = find(t, rec);
 	struct dfsr_journal_record old;
-	struct journal_intent **b = NULL;
 	int ret = 0;
 
 	if (e == NULL) {
 		return ENOENT;
 	}
-	ret = intent_record(e, &old);
+	ret = journal_intent_record(e, &old);
 	if (ret != 0) {
 		return ret;
 	}
@@ -261,27 +325,14 @@ int journal_intents_name(struct journal_intents *t,
 	}
 	object_remove(t, e);
 	e->object = rec->object;
-	if (e->object.ino != 0) {
-		b = object_bucket(t, &e->object);
-		e->next_object = *b;
-		*b = e;
-	}
+	object_insert(t, e);
 	return 0;
 }
 
 static void unlink_entry(struct journal_intents *t, struct journal_intent *e)
 {
 	hash_remove(t, e);
-	if (e->prev != NULL) {
-		e->prev->next = e->next;
-	} else {
-		t->of_slot[e->slot] = e->next;
-	}
-	if (e->next != NULL) {
-		e->next->prev = e->prev;
-	}
-	e->prev = NULL;
-	e->next = NULL;
+	list_remove(&t->of_slot[e->slot], e);
 	t->count--;
 }
 
@@ -298,6 +349,20 @@ static void fill_in(struct dfsr_journal_record *rec,
 	}
 }
 
+static void hold(struct journal_intents *t, struct journal_intent *e,
+		 const struct dfsr_journal_record *rec)
+{
+	uint64_t msec = rec->hold_msec;
+
+	if (msec > JOURNAL_HOLD_MSEC_MAX) {
+		msec = JOURNAL_HOLD_MSEC_MAX;
+	}
+	e->held_until = rec->time_nsec + msec * 1000000;
+	object_insert(t, e);
+	list_add(&t->held, e);
+	t->num_held++;
+}
+
 int journal_intents_end(struct journal_intents *t,
 			struct dfsr_journal_record *rec)
 {
@@ -307,12 +372,34 @@ int journal_intents_end(struct journal_intents *t,
 	if (e == NULL) {
 		return ENOENT;
 	}
-	if (intent_record(e, &intent) == 0) {
+	if (journal_intent_record(e, &intent) == 0) {
 		fill_in(rec, &intent);
 	}
 	unlink_entry(t, e);
-	talloc_free(e);
+	if (rec->reason == DFSR_JOURNAL_REASON_DURABLE && !rec->hint &&
+	    t->num_held < JOURNAL_HELD_MAX) {
+		hold(t, e, rec);
+	} else {
+		talloc_free(e);
+	}
 	return 0;
+}
+
+void journal_intents_expire(struct journal_intents *t, uint64_t now)
+{
+	struct journal_intent *e = t->held;
+
+	while (e != NULL) {
+		struct journal_intent *next = e->next;
+
+		if (e->held_until <= now) {
+			object_remove(t, e);
+			list_remove(&t->held, e);
+			t->num_held--;
+			bury_later(t, e);
+		}
+		e = next;
+	}
 }
 
 void journal_intents_kill(struct journal_intents *t, uint16_t slot,
@@ -325,12 +412,7 @@ void journal_intents_kill(struct journal_intents *t, uint16_t slot,
 
 		if (e->incarnation < incarnation) {
 			unlink_entry(t, e);
-			if (t->dead_tail != NULL) {
-				t->dead_tail->next = e;
-			} else {
-				t->dead_head = e;
-			}
-			t->dead_tail = e;
+			bury_later(t, e);
 		}
 		e = next;
 	}
@@ -360,7 +442,7 @@ int journal_intents_bury(struct journal_intents *t,
 	if (t->dead_head == NULL) {
 		t->dead_tail = NULL;
 	}
-	ret = intent_record(e, rec);
+	ret = journal_intent_record(e, rec);
 	rec->kind = DFSR_JOURNAL_OUTCOME;
 	rec->reason = DFSR_JOURNAL_REASON_WRITER_DIED;
 	rec->hint = e->hint;
@@ -373,6 +455,7 @@ void journal_intents_clear(struct journal_intents *t)
 	struct dfsr_journal_record rec;
 
 	journal_intents_kill_all(t);
+	journal_intents_expire(t, UINT64_MAX);
 	while (journal_intents_bury(t, &rec) != ENOENT) {
 		continue;
 	}
@@ -394,97 +477,16 @@ size_t journal_intents_count(const struct journal_intents *t)
 	return t->count;
 }
 
-int journal_intents_save(const struct journal_intents *t, int dirfd,
-			 uint64_t segment)
+const struct journal_intent *journal_intents_walk(
+	const struct journal_intents *t, const struct journal_intent *e)
 {
-	struct journal_open_header h = {.segment = segment};
-	char name[JOURNAL_NAME_LEN];
-	const struct journal_intent *e = NULL;
-	uint8_t *buf = NULL;
-	size_t len = JOURNAL_OPEN_HEADER;
-	size_t s = 0;
-	int ret = 0;
+	size_t s = e == NULL ? 0 : e->slot + 1;
 
-	for (s = 0; s < DFSR_JOURNAL_SLOTS_MAX; s++) {
-		for (e = t->of_slot[s]; e != NULL; e = e->next) {
-			len += e->len;
-		}
+	if (e != NULL && e->next != NULL) {
+		return e->next;
 	}
-	buf = talloc_array(t, uint8_t, len);
-	if (buf == NULL) {
-		return ENOMEM;
+	while (s < DFSR_JOURNAL_SLOTS_MAX && t->of_slot[s] == NULL) {
+		s++;
 	}
-	len = JOURNAL_OPEN_HEADER;
-	for (s = 0; s < DFSR_JOURNAL_SLOTS_MAX; s++) {
-		for (e = t->of_slot[s]; e != NULL; e = e->next) {
-			memcpy(buf + len, e->frame, e->len);
-			len += e->len;
-			h.count++;
-		}
-	}
-	h.sum = journal_checksum(0, buf + JOURNAL_OPEN_HEADER,
-				 len - JOURNAL_OPEN_HEADER);
-	journal_open_encode(&h, buf);
-	journal_name(name, "open", segment);
-	ret = journal_file_replace(dirfd, name, buf, len, false);
-	talloc_free(buf);
-	return ret;
-}
-
-int journal_intents_load(struct journal_intents *t, int dirfd,
-			 uint64_t segment)
-{
-	struct journal_open_header h;
-	struct dfsr_journal_record rec;
-	char name[JOURNAL_NAME_LEN];
-	uint8_t *data = NULL;
-	size_t len = 0;
-	size_t ofs = JOURNAL_OPEN_HEADER;
-	size_t used = 0;
-	uint32_t i = 0;
-	int ret = 0;
-
-	journal_name(name, "open", segment);
-	ret = journal_file_read(t, dirfd, name,
-				JOURNAL_OPEN_HEADER +
-					(size_t)DFSR_JOURNAL_OPEN_MAX *
-						DFSR_JOURNAL_FRAME_MAX,
-				&data, &len);
-	if (ret != 0) {
-		return ret;
-	}
-	ret = journal_open_decode(data, len, &h);
-	if (ret == 0 && (h.segment != segment ||
-			 h.sum != journal_checksum(0, data + ofs,
-						   len - ofs))) {
-		ret = EBADMSG;
-	}
-	for (i = 0; ret == 0 && i < h.count; i++) {
-		ret = dfsr_journal_frame_decode(data + ofs, len - ofs, &rec,
-						&used);
-		ofs += used;
-		if (ret == 0) {
-			ret = journal_intents_add(t, &rec);
-		}
-	}
-	talloc_free(data);
-	return ret == EAGAIN || ret == EEXIST ? EBADMSG : ret;
-}
-
-void journal_intents_watch_all(const struct journal_intents *t,
-			       struct journal_writers *writers)
-{
-	const struct journal_intent *e = NULL;
-	struct dfsr_journal_record rec;
-	size_t s = 0;
-
-	for (s = 0; s < DFSR_JOURNAL_SLOTS_MAX; s++) {
-		for (e = t->of_slot[s]; e != NULL; e = e->next) {
-			if (intent_record(e, &rec) == 0) {
-				journal_writers_watch(writers, e->slot,
-						      e->incarnation,
-						      rec.pid);
-			}
-		}
-	}
+	return s < DFSR_JOURNAL_SLOTS_MAX ? t->of_slot[s] : NULL;
 }

@@ -153,7 +153,7 @@ int journal_file_read(TALLOC_CTX *mem_ctx, int dirfd, const char *name,
 
 /** One open intent; its frame is kept as it was read. */
 struct journal_intent {
-	struct journal_intent *prev, *next; /* of its slot, or of the dead */
+	struct journal_intent *prev, *next; /* of its slot, held or dead */
 	struct journal_intent *next_id;
 	struct journal_intent *next_object;
 	struct dfsr_ident object;
@@ -161,9 +161,15 @@ struct journal_intent {
 	uint32_t incarnation;
 	uint16_t slot;
 	bool hint;
+	uint64_t held_until; /* CLOCK_REALTIME in ns */
 	size_t len;
 	uint8_t *frame;
 };
+
+/** Longest time for which a durable handle is waited for. */
+#define JOURNAL_HOLD_MSEC_MAX (30 * 60 * 1000)
+/** Most durable handles that are waited for. */
+#define JOURNAL_HELD_MAX 65536
 
 struct journal_intents;
 
@@ -176,7 +182,9 @@ int journal_intents_name(struct journal_intents *t,
 			 const struct dfsr_journal_record *rec);
 /**
  * An intent is over. What the outcome does not say about object and place is
- * filled in from the intent. @return 0 or ENOENT
+ * filled in from the intent. A durable handle keeps its object busy until
+ * somebody else has an intent on it or its time is over.
+ * @return 0 or ENOENT
  */
 int journal_intents_end(struct journal_intents *t,
 			struct dfsr_journal_record *rec);
@@ -185,6 +193,8 @@ void journal_intents_kill(struct journal_intents *t, uint16_t slot,
 			  uint32_t incarnation);
 /** All are dead. */
 void journal_intents_kill_all(struct journal_intents *t);
+/** Durable handles whose time is over by now (ns) are dead. */
+void journal_intents_expire(struct journal_intents *t, uint64_t now);
 /** Take one of the dead as an outcome. @return 0 or ENOENT */
 int journal_intents_bury(struct journal_intents *t,
 			 struct dfsr_journal_record *rec);
@@ -193,12 +203,12 @@ void journal_intents_clear(struct journal_intents *t);
 bool journal_intents_has(const struct journal_intents *t,
 			 const struct dfsr_ident *object);
 size_t journal_intents_count(const struct journal_intents *t);
-/** Write all, the dead excepted, as <dirfd>/open.<segment>. */
-int journal_intents_save(const struct journal_intents *t, int dirfd,
-			 uint64_t segment);
-/** Add those of <dirfd>/open.<segment>. */
-int journal_intents_load(struct journal_intents *t, int dirfd,
-			 uint64_t segment);
+/** The intent behind e, or the first; not the held, not the dead. */
+const struct journal_intent *journal_intents_walk(
+	const struct journal_intents *t, const struct journal_intent *e);
+/** The record that an intent was. @return 0 or EBADMSG */
+int journal_intent_record(const struct journal_intent *e,
+			  struct dfsr_journal_record *rec);
 
 /* ---- the doorbell's listener: journal_wake.c, dfsrd only ---------------- */
 
@@ -258,6 +268,14 @@ bool journal_writers_check(struct journal_writers *w,
 					uint32_t incarnation),
 			   void *private_data);
 
+/* ---- intents at the border of segments: journal_open.c, dfsrd only ------ */
+
+/** Write all, the dead excepted, as <dirfd>/open.<segment>. */
+int journal_intents_save(const struct journal_intents *t, int dirfd,
+			 uint64_t segment);
+/** Add those of <dirfd>/open.<segment>. */
+int journal_intents_load(struct journal_intents *t, int dirfd,
+			 uint64_t segment);
 /** Watch the writers of all open intents. */
 void journal_intents_watch_all(const struct journal_intents *t,
 			       struct journal_writers *writers);

@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 #include "journal_reader.h"
 
@@ -277,6 +278,14 @@ static bool reader_reap(struct dfsr_journal_reader *r)
 	return reader_check_tail(r);
 }
 
+static uint64_t now_nsec(void)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
 static void reader_arm(struct dfsr_journal_reader *r)
 {
 	journal_wake_arm(r->wake, r->fd, r->segment,
@@ -314,6 +323,7 @@ int dfsr_journal_reader_next(struct dfsr_journal_reader *r,
 		if (reader_reap(r)) {
 			continue;
 		}
+		journal_intents_expire(r->intents, now_nsec());
 		if (journal_intents_bury(r->intents, rec) == 0) {
 			return 0;
 		}

@@ -39,7 +39,7 @@ struct dfsr_journal_reader {
 	uint64_t offset;      /* of the next frame */
 	struct journal_segment_header header;
 	bool hint;	      /* the segment is of an earlier boot */
-	bool replaying;	      /* on the way to a cursor: all was reported */
+	bool replaying;	      /* on the way to a cursor: it was reported */
 	uint64_t torn_at;     /* partial frame that has been reported */
 	/* what is read ahead: file bytes from buf_ofs */
 	uint8_t *buf;

@@ -121,6 +121,57 @@ static void test_busy_twice(void **state)
 	assert_false(help_busy(5));
 }
 
+static void lose_durable(struct dfsr_journal_record *rec, uint32_t msec)
+{
+	rec->kind = DFSR_JOURNAL_OUTCOME;
+	rec->reason = DFSR_JOURNAL_REASON_DURABLE;
+	rec->hold_msec = msec;
+	dfsr_journal_writer_append(help_writer(), rec);
+}
+
+/* A durable handle without its client keeps the object busy. */
+static void test_durable(void **state)
+{
+	struct dfsr_journal_record rec;
+	struct dfsr_journal_record got;
+	pid_t pid = -1;
+
+	(void)state;
+	help_open();
+	pid = fork();
+	if (pid == 0) {
+		append(5, &rec);
+		lose_durable(&rec, 60000);
+		_exit(0);
+	}
+	help_wait(pid);
+	help_expect(DFSR_JOURNAL_INTENT, 5);
+	help_expect(DFSR_JOURNAL_OUTCOME, 5);
+	help_expect_end();
+	assert_true(help_busy(5));
+	assert_int_equal(dfsr_journal_reader_open_intents(h.r), 0);
+	/* its client is back in another process */
+	append(5, &rec);
+	help_expect(DFSR_JOURNAL_INTENT, 5);
+	assert_true(help_busy(5));
+	finish(&rec);
+	help_expect(DFSR_JOURNAL_OUTCOME, 5);
+	assert_false(help_busy(5));
+	/* or it does not come back in time */
+	append(6, &rec);
+	help_expect(DFSR_JOURNAL_INTENT, 6);
+	lose_durable(&rec, 1);
+	got = help_expect(DFSR_JOURNAL_OUTCOME, 6);
+	assert_int_equal(got.reason, DFSR_JOURNAL_REASON_DURABLE);
+	while (dfsr_journal_reader_next(h.r, &got) == EAGAIN) {
+		assert_true(help_busy(6));
+	}
+	assert_int_equal(got.reason, DFSR_JOURNAL_REASON_WRITER_DIED);
+	assert_false(help_busy(6));
+	help_expect_end();
+	no_overflow();
+}
+
 /* ---- damage ------------------------------------------------------------- */
 
 static void damage(const void *data, size_t len)
@@ -784,6 +835,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_one_reader),  T(test_named),
 		T(test_busy_twice),  T(test_torn_middle),
+		T(test_durable),
 		T(test_torn_long),
 		T(test_garbage),     T(test_arriving),
 		T(test_gap),	     T(test_cursor),
