@@ -57,6 +57,8 @@ static void stop_done(struct tevent_req *req)
 
 	dfsr_agent_stop_recv(req);
 	TALLOC_FREE(req);
+	/* freed by its stop */
+	d->agent = NULL;
 	d->done = true;
 }
 
@@ -91,11 +93,11 @@ static void stop_handler(struct tevent_context *ev, struct tevent_signal *se,
 	server_notify("STOPPING=1");
 	server_log(1, "stopping: %s", strsignal(signum));
 	TALLOC_FREE(d->control);
-	te = tevent_add_timer(ev, d->agent,
+	te = tevent_add_timer(ev, d,
 			      tevent_timeval_current_ofs(SERVER_STOP_SECONDS,
 							 0),
 			      stop_late, d);
-	req = dfsr_agent_stop_send(d->agent, ev, d->agent);
+	req = dfsr_agent_stop_send(d, ev, d->agent);
 	if (te == NULL || req == NULL) {
 		d->done = true;
 		return;
@@ -260,10 +262,15 @@ static int run(struct dfsrd *d)
 		}
 	}
 	TALLOC_FREE(d->control);
-	TALLOC_FREE(d->agent);
-	server_log(1, "stopped");
 	server_pidfile_remove(d->conf->pid_file);
-	return d->done ? 0 : 1;
+	if (d->agent != NULL) {
+		/* its threads may still be at work: what they left undone is
+		   redone at the next start, as after a kill */
+		fflush(stdout);
+		_exit(1);
+	}
+	server_log(1, "stopped");
+	return 0;
 }
 
 static int open_log(struct dfsrd *d, const struct options *o)

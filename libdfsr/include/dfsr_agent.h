@@ -56,7 +56,10 @@ struct dfsr_agent_options {
 int dfsr_agent_start(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
 		     const struct dfsr_agent_options *options,
 		     struct dfsr_agent **agent, char **why);
-/** Stop in order: sessions, folders, stores; done within two seconds. */
+/**
+ * Stop in order: sessions, folders, stores; done within two seconds. The agent
+ * is freed by it, so mem_ctx must not be below the agent.
+ */
 struct tevent_req *dfsr_agent_stop_send(TALLOC_CTX *mem_ctx,
 					struct tevent_context *ev,
 					struct dfsr_agent *agent);
