@@ -17,6 +17,7 @@
 */
 
 #include "../lib/journal_help.h"
+#include <sched.h>
 #include <stdatomic.h>
 
 static void append(uint64_t ino, struct dfsr_journal_record *rec)
@@ -454,13 +455,20 @@ static void test_earlier_boot(void **state)
 #define LOAD_WRITERS 3
 #define LOAD_PAIRS 8000
 
-static void load_writer(int n)
+#define LOAD_AHEAD 2000
+
+/* A writer stays at most so far ahead of what the reader has seen of it. */
+static void load_writer(int n, _Atomic uint64_t *seen)
 {
 	struct dfsr_journal_writer *w = help_writer();
 	int i = 0;
 
 	for (i = 0; i < LOAD_PAIRS; i++) {
 		struct dfsr_journal_record rec = help_intent(1 + n);
+
+		while (2 * (uint64_t)i > atomic_load(seen) + LOAD_AHEAD) {
+			sched_yield();
+		}
 
 		dfsr_journal_writer_append(w, &rec);
 		help_outcome(&rec);
@@ -471,7 +479,7 @@ static void load_writer(int n)
 
 static void test_rotation_under_load(void **state)
 {
-	uint64_t next[LOAD_WRITERS] = {0};
+	_Atomic uint64_t *next = help_shared(4096);
 	struct dfsr_journal_cursor c;
 	struct dfsr_journal_record rec;
 	pid_t pid[LOAD_WRITERS];
@@ -483,7 +491,7 @@ static void test_rotation_under_load(void **state)
 	for (i = 0; i < LOAD_WRITERS; i++) {
 		pid[i] = fork();
 		if (pid[i] == 0) {
-			load_writer(i);
+			load_writer(i, &next[i]);
 		}
 	}
 	while (got < (uint64_t)LOAD_WRITERS * LOAD_PAIRS * 2) {
@@ -501,7 +509,8 @@ static void test_rotation_under_load(void **state)
 		}
 		assert_int_equal(ret, 0);
 		i = rec.object.ino - 1;
-		assert_int_equal(rec.counter, ++next[i]);
+		assert_int_equal(rec.counter, atomic_load(&next[i]) + 1);
+		atomic_store(&next[i], rec.counter);
 		if (++got % 1000 == 0) {
 			assert_int_equal(dfsr_journal_reader_seal(h.r, 4096),
 					 0);
@@ -515,6 +524,7 @@ static void test_rotation_under_load(void **state)
 	dfsr_journal_reader_cursor(h.r, &c);
 	assert_true(c.segment > 5);
 	assert_int_equal(dfsr_journal_reader_open_intents(h.r), 0);
+	munmap((void *)next, 4096);
 }
 
 /*
@@ -524,7 +534,7 @@ static void test_rotation_under_load(void **state)
  */
 static void test_restart_under_load(void **state)
 {
-	uint64_t next[LOAD_WRITERS] = {0};
+	_Atomic uint64_t *next = help_shared(4096);
 	struct dfsr_journal_cursor c;
 	struct dfsr_journal_record rec;
 	pid_t pid[LOAD_WRITERS];
@@ -539,7 +549,7 @@ static void test_restart_under_load(void **state)
 	for (i = 0; i < LOAD_WRITERS; i++) {
 		pid[i] = fork();
 		if (pid[i] == 0) {
-			load_writer(i);
+			load_writer(i, &next[i]);
 		}
 	}
 	help_open();
@@ -549,10 +559,11 @@ static void test_restart_under_load(void **state)
 			continue;
 		}
 		i = rec.object.ino - 1;
-		if (rec.counter == next[i]) {
+		if (rec.counter == atomic_load(&next[i])) {
 			continue;
 		}
-		assert_int_equal(rec.counter, ++next[i]);
+		assert_int_equal(rec.counter, atomic_load(&next[i]) + 1);
+		atomic_store(&next[i], rec.counter);
 		if (++got % 997 != 0) {
 			continue;
 		}
@@ -569,6 +580,7 @@ static void test_restart_under_load(void **state)
 	}
 	help_expect_end();
 	no_overflow();
+	munmap((void *)next, 4096);
 }
 
 /* Consumed segments leave no bytes behind, also for those who hold them. */
