@@ -460,7 +460,7 @@ static int dfsr_agent_open(struct dfsr_agent *agent, char **why)
 		return ret;
 	}
 	dfsr_eventlog_set_callback(agent->events, dfsr_agent_on_event, agent);
-	ret = dfsr_fs_boot_id(&agent->boot);
+	ret = dfsr_journal_boot_id(agent->boot.b);
 	if (ret == 0) {
 		ret = dfsr_configdb_open(agent, agent->ev, agent->opt.dfs_dir,
 					 &agent->configdb, why);

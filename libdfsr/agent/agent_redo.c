@@ -262,7 +262,8 @@ static int dfsr_redo_one(struct dfsr_folder *f, const struct dfsr_redo *redo)
 	if (c->finished) {
 		dfsr_redo_keep(c);
 	} else if (redo->staged[0] != '\0') {
-		dfsr_apply_stage_drop(f->apply, redo->staged);
+		dfsr_apply_undo(f->apply, redo->staged, redo->displaced,
+				&redo->staged_stamp.ident);
 	}
 	ret = dfsr_store_unit(f->store, dfsr_redo_unit, c);
 	talloc_free(c);
