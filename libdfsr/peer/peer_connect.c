@@ -266,7 +266,7 @@ struct tevent_req *dfsr_peer_connect_send(
 	state->ops = *ops;
 	state->private_data = private_data;
 	state->port = port;
-	state->err = EHOSTUNREACH;
+	connect_why(state, EHOSTUNREACH, "out of memory");
 	memcpy(state->fingerprint, fingerprint, sizeof(state->fingerprint));
 	tevent_req_set_cleanup_fn(req, connect_cleanup);
 	state->host = talloc_strdup(state, host);
@@ -320,9 +320,7 @@ int dfsr_peer_connect_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 	if (tevent_req_is_error(req, &how, &err)) {
 		err = how == TEVENT_REQ_NO_MEMORY ? ENOMEM : err;
 		if (why != NULL) {
-			*why = talloc_strdup(mem_ctx, state->why[0] != '\0'
-							      ? state->why
-							      : "out of memory");
+			*why = talloc_strdup(mem_ctx, state->why);
 		}
 		tevent_req_received(req);
 		return (int)err;

@@ -187,7 +187,7 @@ static void relay_readable(struct tevent_context *ev, struct tevent_fd *fde,
 		tevent_fd_set_flags(fde, 0);
 		return;
 	}
-	n = recv(relay->fd[from], buf, relay->slow ? 4096 : sizeof(buf),
+	n = recv(relay->fd[from], buf, relay->slow ? 1024 : sizeof(buf),
 		 MSG_DONTWAIT);
 	if (n == -1 && errno == EAGAIN) {
 		return;
@@ -201,7 +201,7 @@ static void relay_readable(struct tevent_context *ev, struct tevent_fd *fde,
 	if (relay->slow) {
 		tevent_fd_set_flags(fde, 0);
 		relay->rest[from] = tevent_add_timer(ev, relay->pair,
-						     peer_in_ms(8),
+						     peer_in_ms(2),
 						     relay_rested, relay);
 	}
 	if (relay->cut > 0 && relay->passed >= relay->cut) {

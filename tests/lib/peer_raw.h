@@ -74,7 +74,7 @@ struct relay {
 	int listen_fd;
 	int fd[2];
 	struct tevent_fd *fde[3];
-	bool slow;	/* 4 KiB every few milliseconds each way */
+	bool slow;	/* 1 KiB every 2 ms each way */
 	struct tevent_timer *rest[2];
 	bool stopped;	/* forwards nothing, closes nothing */
 	size_t cut;	/* bytes after which both sides are closed, 0: never */

@@ -442,8 +442,9 @@ static void test_slow_link(void **state)
 	uint8_t *body = talloc_zero_size(pair, 400 * 1024);
 	struct relay relay;
 
-	peer_timing.ping_ms = 20;
-	peer_timing.dead_ms = 200;
+	/* The frame takes almost a second. */
+	peer_timing.ping_ms = 80;
+	peer_timing.dead_ms = 250;
 	connect_by_relay(pair, &relay);
 	pair->request = answer_some;
 	relay.slow = true;
