@@ -23,14 +23,14 @@
 #include <talloc.h>
 #include <tevent.h>
 #include "dfsr_agent.h"
-#include "dfsr_smbconf.h"
+#include "dfsr_config.h"
 
 /** Clients of the control socket at a time. */
 #define SERVER_CLIENTS_MAX 64
 /** Time in which the agent has to stop. */
 #define SERVER_STOP_SECONDS 2
 
-/* ---- server_log.c ---------------------------------------------------------- */
+/* ---- server_log.c -------------------------------------------------------- */
 
 /** Where log lines go: a file, or standard output when file is NULL. */
 void server_log_open(const char *file, uint64_t max_size, int level);
@@ -43,13 +43,13 @@ void server_log_line(void *private_data, int level, const char *line);
 void server_log_event(void *private_data, uint32_t id, const char *level,
 		      const char *message);
 
-/* ---- server_pidfile.c ------------------------------------------------------ */
+/* ---- server_pidfile.c ---------------------------------------------------- */
 
 /** Lock and write it. @return 0, or an errno with a line in *why */
 int server_pidfile_create(TALLOC_CTX *mem_ctx, const char *path, char **why);
 void server_pidfile_remove(const char *path);
 
-/* ---- server_daemon.c ------------------------------------------------------- */
+/* ---- server_daemon.c ----------------------------------------------------- */
 
 /**
  * Go to the background. In the parent this does not return: it waits until
@@ -61,7 +61,7 @@ void server_ready(void);
 void server_failed(const char *why);
 void server_notify(const char *state);
 
-/* ---- server_control.c ------------------------------------------------------ */
+/* ---- server_control.c ---------------------------------------------------- */
 
 struct server_control;
 /** Listen on the control socket. @return 0, or an errno with a line */

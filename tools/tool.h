@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <talloc.h>
-#include "dfsr_smbconf.h"
+#include "dfsr_config.h"
 
 /* Exit status */
 #define TOOL_DONE 0
@@ -82,7 +82,7 @@ void tool_absolute_option(struct tool *t, const char *name);
 /** One line on stderr. @return status */
 int tool_fail(int status, const char *fmt, ...) PRINTF_ATTRIBUTE(2, 3);
 
-/* ---- tool_control.c -------------------------------------------------------- */
+/* ---- tool_control.c ------------------------------------------------------ */
 
 /** True if a dfsrd answers there. */
 bool tool_daemon_runs(struct tool *t);
@@ -98,7 +98,7 @@ int tool_ask(struct tool *t, json_t *options, json_t **result);
 /** Ask, then print as the verb says. */
 int tool_run(struct tool *t);
 
-/* ---- tool_print.c ---------------------------------------------------------- */
+/* ---- tool_print.c -------------------------------------------------------- */
 
 enum tool_column_kind {
 	TOOL_TEXT,
@@ -126,7 +126,7 @@ char *tool_size(TALLOC_CTX *mem_ctx, uint64_t bytes);
 /** "3d 02:01:00" or "00:00:12", below mem_ctx. */
 char *tool_age(TALLOC_CTX *mem_ctx, uint64_t seconds);
 
-/* ---- the nouns --------------------------------------------------------------- */
+/* ---- the nouns ----------------------------------------------------------- */
 
 extern const struct tool_verb tool_verbs_node[];
 extern const struct tool_verb tool_verbs_group[];

@@ -74,7 +74,7 @@ static void print_token(struct tool *t, json_t *result)
 	       json_string_value(json_object_get(result, "token")));
 }
 
-/* ---- without a daemon -------------------------------------------------------- */
+/* ---- without a daemon ---------------------------------------------------- */
 
 static uint64_t env_now(void *private_data)
 {

@@ -215,7 +215,7 @@ static const struct dfsr_verb *verb_find(json_t *request)
 	return NULL;
 }
 
-/* ---- answering ------------------------------------------------------------- */
+/* ---- answering ----------------------------------------------------------- */
 
 /** Fill in the answer; result is taken over. */
 static void control_answer(struct control_state *state, int err,

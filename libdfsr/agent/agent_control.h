@@ -29,7 +29,7 @@
 #define DFSR_CONTROL_OPTIONS_MAX 64
 #define DFSR_CONTROL_WORD_MAX 8192
 
-/* ---- what the agent gives: agent/agent.c and its neighbours --------------- */
+/* ---- what the agent gives: agent/agent.c and its neighbours -------------- */
 
 struct dfsr_configdb *dfsr_agent_configdb(struct dfsr_agent *agent);
 /** The current snapshot. */
@@ -65,7 +65,7 @@ struct tevent_req *dfsr_agent_forward_send(TALLOC_CTX *mem_ctx,
  */
 int dfsr_agent_forward_recv(struct tevent_req *req, json_t **answer);
 
-/* ---- handlers -------------------------------------------------------------- */
+/* ---- handlers ------------------------------------------------------------ */
 
 /**
  * A verb that is done at once.

@@ -276,7 +276,7 @@ static int connection_delete(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 	return dfsr_control_changed(agent, request, err);
 }
 
-/* ---- the table ------------------------------------------------------------ */
+/* ---- the table ----------------------------------------------------------- */
 
 #define ACTIVE(noun_, verb_, min_, max_, fn_)                                 \
 	{                                                                     \

@@ -346,7 +346,7 @@ void dfsr_eventlog_add_folded(struct dfsr_eventlog *log, uint32_t id,
 	event_emit(log, id, data, message);
 }
 
-/* ---- reading --------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 int dfsr_eventlog_read(struct dfsr_eventlog *log,
 		       const struct dfsr_event_filter *filter,
@@ -383,11 +383,11 @@ static void event_wait_timeout(struct tevent_context *ev,
 	tevent_req_done(req);
 }
 
-struct tevent_req *dfsr_eventlog_wait_send(TALLOC_CTX *mem_ctx,
-					   struct tevent_context *ev,
-					   struct dfsr_eventlog *log,
-					   const struct dfsr_event_filter *filter,
-					   uint32_t timeout_ms)
+struct tevent_req *
+dfsr_eventlog_wait_send(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
+			struct dfsr_eventlog *log,
+			const struct dfsr_event_filter *filter,
+			uint32_t timeout_ms)
 {
 	struct tevent_req *req;
 	struct event_wait *state;

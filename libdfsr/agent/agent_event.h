@@ -192,11 +192,11 @@ uint64_t dfsr_eventlog_seq(const struct dfsr_eventlog *log);
  * Wait until there is an event after filter->after that fits, or until the
  * time has passed, which is no error: the array is empty then.
  */
-struct tevent_req *dfsr_eventlog_wait_send(TALLOC_CTX *mem_ctx,
-					   struct tevent_context *ev,
-					   struct dfsr_eventlog *log,
-					   const struct dfsr_event_filter *filter,
-					   uint32_t timeout_ms);
+struct tevent_req *
+dfsr_eventlog_wait_send(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
+			struct dfsr_eventlog *log,
+			const struct dfsr_event_filter *filter,
+			uint32_t timeout_ms);
 int dfsr_eventlog_wait_recv(struct tevent_req *req, json_t **events);
 
 /** FILETIME as "2026-05-04T03:02:01.123Z" below mem_ctx. */

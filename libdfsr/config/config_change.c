@@ -284,7 +284,7 @@ int config_object_modify(struct config_object *o)
 	return config_object_done(o, ldb_modify(o->c->db->ldb, o->msg));
 }
 
-/* ---- whole subtrees ---------------------------------------------------------- */
+/* ---- whole subtrees ------------------------------------------------------ */
 
 int config_delete(struct config_change *c, struct ldb_dn *dn)
 {

@@ -64,7 +64,7 @@ int config_ldb_error(struct dfsr_configdb *db, TALLOC_CTX *mem_ctx, int ret,
 struct ldb_dn *config_dn(struct dfsr_configdb *db, TALLOC_CTX *mem_ctx,
 			 const char *root, ...);
 
-/* ---- one change: config_change.c ------------------------------------------ */
+/* ---- one change: config_change.c ----------------------------------------- */
 
 /** A change under way, inside a transaction. */
 struct config_change {
@@ -171,7 +171,7 @@ int config_check_text(struct config_change *c, const char *what,
 int config_check_filter(struct config_change *c, const char *what,
 			const char *filter);
 
-/* ---- reading: config_load.c, config_load_group.c ---------------------------- */
+/* ---- reading: config_load.c, config_load_group.c ------------------------- */
 
 /** A growing snapshot. */
 struct config_load {
@@ -210,7 +210,7 @@ int config_load_subscriptions(struct config_load *l);
 /** Bring everything into the order that the header promises. */
 void config_sort(struct dfsr_config *config);
 
-/* ---- validation: config_valid.c, config_check.c ------------------------------ */
+/* ---- validation: config_valid.c, config_check.c -------------------------- */
 
 /** Everything that must hold of a whole configuration. */
 int config_check(const struct dfsr_config *config, TALLOC_CTX *mem_ctx,

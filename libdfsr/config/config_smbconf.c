@@ -32,7 +32,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "dfsr_smbconf.h"
 #include "config_private.h"
 #include <param.h>
 

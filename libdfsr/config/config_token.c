@@ -49,7 +49,8 @@ static bool token_sum(const uint8_t *data, size_t len,
 static char *encode(TALLOC_CTX *mem_ctx, const uint8_t *data, size_t len)
 {
 	const size_t prefix = strlen(TOKEN_PREFIX);
-	char *text = talloc_array(mem_ctx, char, prefix + (len + 2) / 3 * 4 + 1);
+	const size_t room = prefix + (len + 2) / 3 * 4 + 1;
+	char *text = talloc_array(mem_ctx, char, room);
 	char *out = text;
 	uint32_t bits = 0;
 	int have = 0;

@@ -331,4 +331,34 @@ int dfsr_token_format(TALLOC_CTX *mem_ctx, const struct dfsr_token *token,
 /** @return 0, or EINVAL for a word that is no token, or not all of one */
 int dfsr_token_parse(const char *text, struct dfsr_token *token);
 
+/* ---- smb.conf: config/config_smbconf.c ----------------------------------- */
+
+#define DFSR_WORKERS_DEFAULT 4
+#define DFSR_WORKERS_MAX 64
+
+/** Everything that is taken from smb.conf; strings are talloc children. */
+struct dfsr_smbconf {
+	char *file;
+	char *dfs_dir;	 /* <state directory>/dfs */
+	char *run_dir;	 /* <lock directory>/dfs */
+	char *control;	 /* <lock directory>/dfs/control */
+	char *pid_file;	 /* <pid directory>/dfsrd.pid */
+	char *log_file;	 /* `log file` as the daemons of Samba do it */
+	uint64_t log_size; /* `max log size` in bytes, 0 for no limit */
+	int log_level;	 /* `log level`, with dfsr:N */
+	char *interfaces; /* dfsr:interfaces, NULL for all */
+	uint16_t port;	 /* dfsr:port */
+	uint32_t workers; /* dfsr:workers */
+};
+
+/**
+ * Read smb.conf with Samba's own parser.
+ * @param[in]  file  NULL for the system's
+ * @return 0, or an errno with one line in *why below mem_ctx
+ */
+int dfsr_smbconf_load(TALLOC_CTX *mem_ctx, const char *file,
+		      struct dfsr_smbconf **conf, char **why);
+/** The level for dfsrd in a `log level` line. */
+int dfsr_smbconf_level(const char *value);
+
 #endif /* __DFSR_CONFIG_H__ */

@@ -310,8 +310,8 @@ def _(n):
 
 def raw(n):
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(20)
     s.connect(n.path('lock', 'dfs', 'control'))
+    s.settimeout(20)
     return s
 
 

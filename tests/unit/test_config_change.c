@@ -445,6 +445,26 @@ static void test_connection(void **state)
 	assert_non_null(conn);
 	assert_true(conn->rdc && conn->rdc_min_kb == 64);
 	talloc_free(c);
+	config_fixture_end(&f);
+}
+
+static void test_connection_change(void **state)
+{
+	struct config_fixture f;
+	const struct dfsr_config_connection *conn;
+	struct dfsr_config *c;
+
+	(void)state;
+	start_group(&f);
+	CONFIG_REFUSED(&f, ENOENT, "connection list",
+		       dfsr_config_connection_modify(&f.ch, "g", "fs01",
+						     "fs02", false, 1, -1,
+						     -1));
+	CONFIG_DONE(&f, dfsr_config_connection_create(
+				&f.ch, "g", "fs01", "fs02", true, 0, 0, 7));
+	CONFIG_DONE(&f, dfsr_config_connection_create(
+				&f.ch, "g", "fs02", "fs01", true, -1, -1,
+				-1));
 	CONFIG_DONE(&f, dfsr_config_connection_modify(
 				&f.ch, "g", "fs01", "fs02", true, 1, -1, -1));
 	c = config_fixture_load(&f);
@@ -536,6 +556,7 @@ int main(void)
 		cmocka_unit_test(test_membership_overlap),
 		cmocka_unit_test(test_membership_values),
 		cmocka_unit_test(test_connection),
+		cmocka_unit_test(test_connection_change),
 		cmocka_unit_test(test_dry_run),
 		cmocka_unit_test(test_many_nodes),
 	};

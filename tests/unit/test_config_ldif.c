@@ -122,33 +122,56 @@ static char *replaced(struct config_fixture *f, const char *ldif,
 	return talloc_strdup_append(out, ldif);
 }
 
+/** Cut at the end of a line, a text is not all there. */
+static void refuse_torn(struct config_fixture *f, const char *next)
+{
+	size_t i;
+
+	for (i = 0; next[i] != '\0'; i++) {
+		char *torn;
+
+		if (next[i] != '\n' || next[i + 1] == '\0' ||
+		    next[i + 1] == '\n' || i % 7 != 0) {
+			continue;
+		}
+		torn = talloc_strndup(f->mem_ctx, next, i + 1);
+		assert_int_not_equal(import(f, torn), 0);
+		TALLOC_FREE(f->why);
+		talloc_free(torn);
+	}
+}
+
+/** What is wrong with each text that is refused. */
+static const struct {
+	const char *from;
+	const char *to;
+} changes[] = {
+	{"sambaDfsEpoch: ", "sambaDfsEpoch: x"},
+	{"sambaDfsEpoch: ", "sambaDfsEpoch: -"},
+	{"sambaDfsEpoch: ", "nothing: "},
+	{"sambaDfsPort: 5722", "sambaDfsPort: 65536"},
+	{"sambaDfsFingerprint:: ", "sambaDfsFingerprint:: QUFB"},
+	{"sambaDfsFingerprint:: ",
+	 "sambaDfsFingerprint:< file:///etc/passwd\nx:: "},
+	{"msDFSR-RootPath: /srv/docs", "msDFSR-RootPath: /srv/../etc"},
+	{"msDFSR-RootPath: /srv/docs", "msDFSR-RootPath: srv"},
+	{"msDFSR-RootPath: /srv/docs", "x: y"},
+	{"msDFSR-Enabled: TRUE", "msDFSR-Enabled: maybe"},
+	{"msDFSR-StagingSizeInMb: 4096", "msDFSR-StagingSizeInMb: 9e9"},
+	{"fromServer: CN=fs01", "fromServer: CN=fs03"},
+	{"fromServer: CN=fs01", "fromServer: fs01"},
+	{"CN=fs02,CN=Nodes", "CN=fs03,CN=Nodes"},
+	{"CN=Content,", "CN=Elsewhere,"},
+	{"DC=samba-dfs", "CN=DFSR-State"},
+	{"dn: CN=docs,", "dn: CN=docs,CN=docs,"},
+	{"dn: DC=samba-dfs\n",
+	 "dn: DC=samba-dfs\nchangetype: delete\n"},
+	{"dn: ", "DN"},
+	{"objectClass: sambaDfsNode\n", "objectClass: top\n"},
+};
+
 static void test_import_refused(void **state)
 {
-	static const struct {
-		const char *from;
-		const char *to;
-	} changes[] = {
-		{"sambaDfsEpoch: ", "sambaDfsEpoch: x"},
-		{"sambaDfsEpoch: ", "sambaDfsEpoch: -"},
-		{"sambaDfsEpoch: ", "nothing: "},
-		{"sambaDfsPort: 5722", "sambaDfsPort: 65536"},
-		{"sambaDfsFingerprint:: ", "sambaDfsFingerprint:: QUFB"},
-		{"sambaDfsFingerprint:: ", "sambaDfsFingerprint:< file:///etc/passwd\nx:: "},
-		{"msDFSR-RootPath: /srv/docs", "msDFSR-RootPath: /srv/../etc"},
-		{"msDFSR-RootPath: /srv/docs", "msDFSR-RootPath: srv"},
-		{"msDFSR-RootPath: /srv/docs", "x: y"},
-		{"msDFSR-Enabled: TRUE", "msDFSR-Enabled: maybe"},
-		{"msDFSR-StagingSizeInMb: 4096", "msDFSR-StagingSizeInMb: 9e9"},
-		{"fromServer: CN=fs01", "fromServer: CN=fs03"},
-		{"fromServer: CN=fs01", "fromServer: fs01"},
-		{"CN=fs02,CN=Nodes", "CN=fs03,CN=Nodes"},
-		{"CN=Content,", "CN=Elsewhere,"},
-		{"DC=samba-dfs", "CN=DFSR-State"},
-		{"dn: CN=docs,", "dn: CN=docs,CN=docs,"},
-		{"dn: DC=samba-dfs\n", "dn: DC=samba-dfs\nchangetype: delete\n"},
-		{"dn: ", "DN"},
-		{"objectClass: sambaDfsNode\n", "objectClass: top\n"},
-	};
 	struct config_fixture a;
 	struct config_fixture b;
 	struct dfsr_guid fs02;
@@ -182,19 +205,7 @@ static void test_import_refused(void **state)
 		talloc_free(after);
 		talloc_free(bad);
 	}
-	/* torn at every line */
-	for (i = 0; next[i] != '\0'; i++) {
-		char *torn;
-
-		if (next[i] != '\n' || next[i + 1] == '\0' ||
-		    next[i + 1] == '\n' || i % 7 != 0) {
-			continue;
-		}
-		torn = talloc_strndup(b.mem_ctx, next, i);
-		assert_int_not_equal(import(&b, torn), 0);
-		TALLOC_FREE(b.why);
-		talloc_free(torn);
-	}
+	refuse_torn(&b, next);
 	CONFIG_DONE(&b, import(&b, next));
 	talloc_free(first);
 	talloc_free(next);
@@ -298,7 +309,6 @@ static void test_tokens(void **state)
 	uint8_t key[32];
 	char *before;
 	char *after;
-	int i;
 
 	(void)state;
 	config_fixture_init(&f);
@@ -330,6 +340,24 @@ static void test_tokens(void **state)
 	CONFIG_REFUSED(&f, EACCES, "used by fs02",
 		       dfsr_config_admit(&f.ch, secret, &guid, "fs02", "h", 1,
 					 key));
+	config_fixture_end(&f);
+}
+
+static void test_tokens_again(void **state)
+{
+	struct config_fixture f;
+	struct dfsr_guid guid;
+	uint8_t secret[32];
+	uint8_t key[32];
+	int i;
+
+	(void)state;
+	config_fixture_init(&f);
+	guid = dfsr_guid_random(&f.env);
+	config_fixture_key("fs02", key);
+	CONFIG_DONE(&f, dfsr_config_invite(&f.ch, secret));
+	CONFIG_DONE(&f, dfsr_config_admit(&f.ch, secret, &guid, "fs02", "h", 1,
+					  key));
 	/* the same node once more, with a new token */
 	CONFIG_DONE(&f, dfsr_config_invite(&f.ch, secret));
 	CONFIG_DONE(&f, dfsr_config_admit(&f.ch, secret, &guid, "fs02", "h2",
@@ -443,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_adopt_refused),
 		cmocka_unit_test(test_removed_stays_removed),
 		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_tokens_again),
 		cmocka_unit_test(test_disk_full),
 		cmocka_unit_test(test_open_refused),
 	};

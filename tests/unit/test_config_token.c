@@ -25,7 +25,6 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "dfsr_config.h"
-#include "dfsr_smbconf.h"
 
 static void fill(struct dfsr_token *t, const char *host)
 {
