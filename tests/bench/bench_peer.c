@@ -69,7 +69,7 @@ static double bench_cpu(int who)
 	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
-/* ---- server ---------------------------------------------------------------- */
+/* ---- server -------------------------------------------------------------- */
 
 static void server_request(struct dfsr_request *request, void *private_data)
 {
@@ -135,7 +135,7 @@ static int bench_server(struct bench *b, int port_fd)
 	return 0;
 }
 
-/* ---- client ---------------------------------------------------------------- */
+/* ---- client -------------------------------------------------------------- */
 
 static void client_ask(struct bench *b);
 
@@ -229,7 +229,8 @@ static void client_run(struct bench *b, const char *name, uint8_t type,
 	far = server_cpu(b) - far;
 	printf("%-24s %10.0f /s", name, (double)b->done / took);
 	if (type == DFSR_MSG_READ) {
-		printf(" %8.0f MB/s", (double)b->done * BENCH_DATA / took / 1e6);
+		printf(" %8.0f MB/s",
+		       (double)b->done * BENCH_DATA / took / 1e6);
 	}
 	printf("   cpu us each: client %.1f server %.1f%s%s\n",
 	       cpu * 1e6 / (double)b->done, far * 1e6 / (double)b->done,

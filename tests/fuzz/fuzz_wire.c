@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	{                                                               \
 		struct dfsr_msg_##name m;                               \
 		int err;                                                \
-                                                                        \
+							\
 		err = dfsr_msg_##name##_pull(mem_ctx, data, len, &m);   \
 		if (err == 0) {                                         \
 			dfsr_msg_##name##_push(out, &m);                \

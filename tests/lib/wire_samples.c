@@ -27,7 +27,7 @@
 		TALLOC_CTX *tmp = talloc_new(mem_ctx);                  \
 		struct dfsr_msg_##name m;                               \
 		int err;                                                \
-                                                                        \
+							\
 		err = dfsr_msg_##name##_pull(tmp, data, len, &m);       \
 		if (err == 0) {                                         \
 			dfsr_msg_##name##_push(out, &m);                \

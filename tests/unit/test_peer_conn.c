@@ -475,7 +475,7 @@ static void test_free_in_connect(void **state)
 	pair_until_count(pair, &pair->requests, 100);
 }
 
-/* ---- back-pressure --------------------------------------------------------- */
+/* ---- back-pressure ------------------------------------------------------- */
 
 static void flood_request(struct peer_pair *pair,
 			  struct dfsr_request *request)
@@ -522,7 +522,7 @@ static void test_backpressure(void **state)
 	assert_int_equal(pair->client_closed.count, 0);
 }
 
-/* ---- keep-alive --------------------------------------------------------------- */
+/* ---- keep-alive ---------------------------------------------------------- */
 
 static void test_idle_stays(void **state)
 {

@@ -45,7 +45,7 @@ static void assert_alive(struct peer_pair *pair)
 	pair->client = other;
 }
 
-/* ---- keys ----------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------- */
 
 static void test_wrong_server_key(void **state)
 {
@@ -133,7 +133,7 @@ static void test_old_tls(void **state)
 	assert_alive(pair);
 }
 
-/* ---- strangers ----------------------------------------------------------------- */
+/* ---- strangers ----------------------------------------------------------- */
 
 static void test_random_bytes(void **state)
 {
@@ -255,7 +255,7 @@ static void test_no_descriptors(void **state)
 	close(fd[0]);
 }
 
-/* ---- nonsense of a member ------------------------------------------------------- */
+/* ---- nonsense of a member ------------------------------------------------ */
 
 static void member_sends(struct peer_pair *pair, const void *data, size_t len,
 			 void (*talk)(struct raw *raw), struct raw *raw)
@@ -318,7 +318,7 @@ static void test_byte_by_byte(void **state)
 	assert_int_equal(pair->requests, 1);
 }
 
-/* ---- nonsense of a server --------------------------------------------------------- */
+/* ---- nonsense of a server ------------------------------------------------ */
 
 static void server_answers(struct raw *raw)
 {
@@ -390,7 +390,7 @@ static void test_bad_answers(void **state)
 		     ENOTCONN);
 }
 
-/* ---- links -------------------------------------------------------------------------- */
+/* ---- links --------------------------------------------------------------- */
 
 static void connect_by_relay(struct peer_pair *pair, struct relay *relay)
 {

@@ -121,7 +121,7 @@ static void test_versions_and_parts(void **state)
 		assert_int_equal(wire_samples[i].repack(tmp, p.data, p.len,
 							&out), 0);
 		assert_int_equal(out.len, whole);
-		/* A part that is cut is refused, a whole one may be the last. */
+		/* A part that is cut is refused. */
 		for (n = 1; n < sizeof(skipped); n++) {
 			assert_int_equal(
 				wire_samples[i].repack(tmp, p.data, whole + n,
@@ -281,7 +281,7 @@ static void test_texts(void **state)
 	}
 }
 
-/* ---- frames ---------------------------------------------------------------- */
+/* ---- frames -------------------------------------------------------------- */
 
 static void test_frames(void **state)
 {
