@@ -130,15 +130,33 @@ static void dfsr_fetch_look_job(void *arg)
 			  DFSR_HASH_LEN) == 0;
 }
 
+/** The metadata must be that of the record, not what it has become. */
+static int dfsr_fetch_meta(struct dfsr_fetch_job *j)
+{
+	uint8_t hash[DFSR_HASH_LEN];
+	struct dfsr_pull p;
+	int ret;
+
+	dfsr_pull_init(&p, j->meta_blob, j->meta_len);
+	j->meta = dfsr_meta_pull(&p, j);
+	if (j->meta == NULL || dfsr_pull_end(&p) != 0) {
+		return EBADMSG;
+	}
+	ret = dfsr_fs_meta_hash(j->meta, hash);
+	if (ret == 0 && memcmp(hash, j->rec.meta_hash, DFSR_HASH_LEN) != 0) {
+		ret = EBADMSG;
+	}
+	return ret;
+}
+
 static int dfsr_fetch_begin(struct dfsr_fetch_job *j)
 {
-	struct dfsr_pull p;
+	int ret;
 
 	if (j->meta == NULL) {
-		dfsr_pull_init(&p, j->meta_blob, j->meta_len);
-		j->meta = dfsr_meta_pull(&p, j);
-		if (j->meta == NULL || dfsr_pull_end(&p) != 0) {
-			return EBADMSG;
+		ret = dfsr_fetch_meta(j);
+		if (ret != 0) {
+			return ret;
 		}
 	}
 	if (!j->object || j->staged != NULL) {

@@ -635,7 +635,7 @@ static void dfsr_serve_open_job(void *arg)
 		return;
 	}
 	reply.next_ofs = len;
-	j->keep = len < size && j->open.inline_max > 0;
+	j->keep = len < size;
 	reply.handle = j->keep ? j->handle_number : 0;
 	dfsr_msg_open_reply_push(&j->out, &reply);
 }

@@ -100,7 +100,9 @@ int dfsr_watch_list(TALLOC_CTX *mem_ctx, const struct dfsr_fs_root *root,
  */
 struct dfsr_source;
 /**
- * @param[in] stamp what the row says; another one → ESTALE
+ * @param[in] stamp what the row says; another one → ESTALE; of a directory
+ *                  identity and mode count only, its times move with its
+ *                  entries: compare the hash of meta
  * @param[out] meta the metadata now
  */
 int dfsr_source_open(TALLOC_CTX *mem_ctx, const struct dfsr_fs_root *root,

@@ -44,6 +44,19 @@ static int source_destructor(struct dfsr_source *source)
 	return 0;
 }
 
+/*
+ * The times of a directory move with every entry. Whether its metadata is
+ * still that of the record is for the reader to say, by the hash.
+ */
+static bool source_same(const struct dfsr_stamp *a, const struct dfsr_stamp *b)
+{
+	if (dfsr_fs_kind(a->mode) == DFSR_KIND_DIRECTORY) {
+		return dfsr_ident_equal(&a->ident, &b->ident) &&
+		       a->mode == b->mode;
+	}
+	return dfsr_stamp_equal(a, b);
+}
+
 static int source_check(const struct dfsr_source *source)
 {
 	struct dfsr_stamp now;
@@ -53,7 +66,7 @@ static int source_check(const struct dfsr_source *source)
 	if (ret != 0) {
 		return ret;
 	}
-	return dfsr_stamp_equal(&source->stamp, &now) ? 0 : ESTALE;
+	return source_same(&source->stamp, &now) ? 0 : ESTALE;
 }
 
 static int source_fd(struct dfsr_source *source, int pathfd)
@@ -101,7 +114,7 @@ int dfsr_source_open(TALLOC_CTX *mem_ctx, const struct dfsr_fs_root *root,
 	if (ret != 0) {
 		goto fail;
 	}
-	if (!dfsr_stamp_equal(stamp, &source->stamp)) {
+	if (!source_same(stamp, &source->stamp)) {
 		ret = ESTALE;
 		goto fail;
 	}

@@ -123,6 +123,8 @@ class Lab:
         return self
 
     def __exit__(self, kind, *_):
+        if kind is not None and issubclass(kind, Exception):
+            self.show_logs()
         self.close()
 
     def ip(self, *lines):
@@ -250,7 +252,11 @@ class Lab:
             stderr=subprocess.DEVNULL).pid
 
     def show_logs(self, lines=40):
+        """What one wants to know when something went wrong."""
         for host in self.hosts:
+            with contextlib.suppress(Exception):
+                for line in host.cli('state').splitlines():
+                    print('# %s state: %s' % (host.name, line))
             for name in ('dfsrd', 'smbd'):
                 path = os.path.join(host.folder, 'log.' + name)
                 with contextlib.suppress(OSError):
