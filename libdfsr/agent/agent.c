@@ -109,28 +109,31 @@ bool dfsr_agent_node_connected(struct dfsr_agent *agent,
 
 /* ---- directories that no folder knows ---------------------------------------------- */
 
-bool dfsr_agent_is_foreign(struct dfsr_agent *agent,
-			   const struct dfsr_ident *dir)
+bool dfsr_folder_is_foreign(const struct dfsr_folder *f,
+			    const struct dfsr_ident *dir)
 {
-	uint32_t i = dir->ino % DFSR_FOREIGN_MAX;
-
-	return dfsr_ident_equal(&agent->foreign[i], dir);
+	return f->foreign != NULL &&
+	       dfsr_ident_equal(&f->foreign[dir->ino % DFSR_FOREIGN_MAX], dir);
 }
 
 /*
  * Shares above a content root journal what lies outside of it, too. A
- * directory that is unknown even after a scan is not ours; it may become ours
- * by a rename, and then the record of that rename finds it.
+ * directory that is unknown even after a scan is not of this folder; it may
+ * become so by a rename, and then the record of that rename finds it.
  */
-void dfsr_agent_foreign(struct dfsr_folder *f, const struct dfsr_ident *dir)
+void dfsr_folder_foreign(struct dfsr_folder *f, const struct dfsr_ident *dir)
 {
-	struct dfsr_agent *agent = f->agent;
-
-	if (dfsr_agent_is_foreign(agent, dir)) {
+	if (f->foreign == NULL) {
+		f->foreign = talloc_zero_array(f, struct dfsr_ident,
+					       DFSR_FOREIGN_MAX);
+	}
+	if (f->foreign == NULL || dfsr_folder_is_foreign(f, dir)) {
 		return;
 	}
-	agent->foreign[dir->ino % DFSR_FOREIGN_MAX] = *dir;
-	f->scan_again = true;
+	f->foreign[dir->ino % DFSR_FOREIGN_MAX] = *dir;
+	if (dfsr_agent_folder_of(f->agent, dir) == NULL) {
+		f->scan_again = true;
+	}
 }
 
 /* ---- the folder table --------------------------------------------------------------- */

@@ -24,26 +24,70 @@
 /** Deaths, sealing and freeing of segments are looked at this often. */
 #define DFSR_JOURNAL_TICK_SEC 1
 
-/** Every folder looks: only the one that knows the identity acts. */
-static void dfsr_journal_look_all(struct dfsr_agent *agent,
-				  const struct dfsr_ident *dir,
-				  const char *name,
-				  const struct dfsr_ident *object)
+/** True if the folder's store knows this directory or object. */
+static bool dfsr_journal_knows(struct dfsr_folder *f,
+			       const struct dfsr_ident *ident)
+{
+	struct dfsr_store_txn *txn = NULL;
+	struct dfsr_row *row = &f->agent->scratch;
+	bool knows = false;
+
+	if (f->store != NULL && dfsr_store_read_begin(f->store, &txn) == 0) {
+		knows = dfsr_store_row_by_ident(txn, ident, row) == 0;
+		dfsr_store_read_end(txn);
+	}
+	return knows;
+}
+
+struct dfsr_folder *dfsr_agent_folder_of(struct dfsr_agent *agent,
+					 const struct dfsr_ident *ident)
 {
 	struct dfsr_folder *f = NULL;
 
 	for (f = agent->folders; f != NULL; f = f->next) {
-		if (f->store == NULL) {
-			continue;
+		if (dfsr_journal_knows(f, ident)) {
+			return f;
 		}
-		if (object != NULL && !dfsr_ident_is_null(object)) {
-			dfsr_look_object(f, object);
-		}
-		if (dir != NULL && !dfsr_ident_is_null(dir) &&
-		    name[0] != '\0' &&
-		    !dfsr_agent_is_foreign(agent, dir)) {
+	}
+	return NULL;
+}
+
+/**
+ * The folder that knows the directory looks at the name. A directory that
+ * nobody knows yet may be new in any of them.
+ */
+static void dfsr_journal_look_name(struct dfsr_agent *agent,
+				   const struct dfsr_ident *dir,
+				   const char *name)
+{
+	struct dfsr_folder *f = NULL;
+
+	if (dfsr_ident_is_null(dir) || name[0] == '\0') {
+		return;
+	}
+	f = dfsr_agent_folder_of(agent, dir);
+	if (f != NULL) {
+		dfsr_look_name(f, dir, name);
+		return;
+	}
+	for (f = agent->folders; f != NULL; f = f->next) {
+		if (!dfsr_folder_is_foreign(f, dir)) {
 			dfsr_look_name(f, dir, name);
 		}
+	}
+}
+
+static void dfsr_journal_look_object(struct dfsr_agent *agent,
+				     const struct dfsr_ident *object)
+{
+	struct dfsr_folder *f = NULL;
+
+	if (dfsr_ident_is_null(object)) {
+		return;
+	}
+	f = dfsr_agent_folder_of(agent, object);
+	if (f != NULL) {
+		dfsr_look_object(f, object);
 	}
 }
 
@@ -53,21 +97,11 @@ static void dfsr_journal_record(struct dfsr_agent *agent,
 	if (r->kind != DFSR_JOURNAL_OUTCOME && r->kind != DFSR_JOURNAL_FLUSH) {
 		return;
 	}
-	switch (r->op) {
-	case DFSR_JOURNAL_OP_RENAME:
-		/* Where it went first: then the old name is free already. */
-		dfsr_journal_look_all(agent, &r->parent2, r->name2, NULL);
-		dfsr_journal_look_all(agent, &r->parent, r->name, &r->object);
-		dfsr_journal_look_all(agent, NULL, "", &r->replaced);
-		break;
-	case DFSR_JOURNAL_OP_LINK:
-		dfsr_journal_look_all(agent, &r->parent2, r->name2,
-				      &r->object);
-		break;
-	default:
-		dfsr_journal_look_all(agent, &r->parent, r->name, &r->object);
-		break;
-	}
+	/* Where it went comes first: then the old name is free already. */
+	dfsr_journal_look_name(agent, &r->parent2, r->name2);
+	dfsr_journal_look_name(agent, &r->parent, r->name);
+	dfsr_journal_look_object(agent, &r->object);
+	dfsr_journal_look_object(agent, &r->replaced);
 }
 
 /** Whatever waited for smbd may go on. */

@@ -324,6 +324,29 @@ static int dfsr_look_one(struct dfsr_look_batch *b, struct dfsr_look_work *w,
 	return 0;
 }
 
+/** What was hashed must be what the sync made durable. */
+static bool dfsr_look_moved(struct dfsr_look_batch *b,
+			    const struct dfsr_look_work *w)
+{
+	struct dfsr_stamp now;
+	const char *leaf = NULL;
+	bool moved;
+	int fd;
+
+	if (!w->look.exists || !w->look.hashed ||
+	    w->look.kind == DFSR_KIND_DIRECTORY) {
+		return false;
+	}
+	fd = dfsr_fs_open_parent(b->root, w->relpath, &leaf);
+	if (fd == -1) {
+		return true;
+	}
+	moved = dfsr_fs_stamp_at(fd, leaf, &now) != 0 ||
+		!dfsr_stamp_equal(&now, &w->look.stamp);
+	close(fd);
+	return moved;
+}
+
 static void dfsr_look_job(void *arg)
 {
 	struct dfsr_look_batch *b = arg;
@@ -344,9 +367,14 @@ static void dfsr_look_job(void *arg)
 	}
 	/* Durable before named (R4): one sync for the whole batch. */
 	ret = dfsr_apply_sync(b->apply);
-	for (i = 0; ret != 0 && i < b->num; i++) {
-		b->w[i].err = ret;
-		b->w[i].looked = DFSR_LOOK_FAILED;
+	for (i = 0; i < b->num; i++) {
+		if (ret != 0) {
+			b->w[i].err = ret;
+			b->w[i].looked = DFSR_LOOK_FAILED;
+		} else if (b->w[i].looked == DFSR_LOOK_DONE &&
+			   dfsr_look_moved(b, &b->w[i])) {
+			b->w[i].looked = DFSR_LOOK_AGAIN;
+		}
 	}
 }
 
@@ -520,7 +548,7 @@ static void dfsr_look_result(struct dfsr_folder *f, struct dfsr_look_work *w)
 				      w->attempts + 1);
 			dfsr_look_later(f);
 		} else if (!w->by_object) {
-			dfsr_agent_foreign(f, &w->dir);
+			dfsr_folder_foreign(f, &w->dir);
 		}
 		break;
 	case DFSR_LOOK_FAILED:

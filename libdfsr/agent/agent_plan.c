@@ -437,7 +437,8 @@ static int dfsr_plan_loses(struct dfsr_plan_ctx *c, uint32_t i,
 	const struct dfsr_record *u = &c->b->items[i]->offer.update;
 	int ret;
 
-	if (p->d.name_conflict && p->d.have_local && p->row.rec.present) {
+	if ((p->d.parts & DFSR_PART_DELETE) != 0 && p->d.have_local &&
+	    p->row.rec.present) {
 		/* Issued is a tombstone of a UID whose object is here. */
 		ret = dfsr_plan_remove(c, i, &p->row, DFSR_ROLE_REMOVE, true,
 				       DFSR_CONFLICT_NAME);

@@ -53,7 +53,7 @@
 #define DFSR_LOOKS_MAX 65536
 /** Attempts before a name that keeps changing is left to its next record. */
 #define DFSR_LOOK_ATTEMPTS_MAX 50
-/** Foreign directories remembered, per agent. */
+/** Foreign directories remembered, per folder. */
 #define DFSR_FOREIGN_MAX 4096
 /** Transfers of one session at a time (MS-FRS2 <31>). */
 #define DFSR_FETCHES_MAX 16
@@ -153,8 +153,7 @@ struct dfsr_agent {
 	struct tevent_fd *journal_fde;
 	struct tevent_timer *journal_timer;
 	uint64_t table_generation;
-	struct dfsr_ident foreign[DFSR_FOREIGN_MAX];
-	uint32_t foreign_next;
+	struct dfsr_row scratch; /* too large for the stack of a callback */
 	/* requests for a newer configuration that wait here */
 	struct dfsr_config_wait *config_waits;
 };
@@ -167,9 +166,12 @@ void dfsr_agent_event(struct dfsr_agent *agent, uint32_t id,
 		      struct json_t *data, const char *fmt, ...)
 	PRINTF_ATTRIBUTE(4, 5);
 /** A directory that no folder knows: scan once, then remember it. */
-void dfsr_agent_foreign(struct dfsr_folder *f, const struct dfsr_ident *dir);
-bool dfsr_agent_is_foreign(struct dfsr_agent *agent,
-			   const struct dfsr_ident *dir);
+void dfsr_folder_foreign(struct dfsr_folder *f, const struct dfsr_ident *dir);
+bool dfsr_folder_is_foreign(const struct dfsr_folder *f,
+			    const struct dfsr_ident *dir);
+/** The folder whose store knows an identity, or NULL. */
+struct dfsr_folder *dfsr_agent_folder_of(struct dfsr_agent *agent,
+					 const struct dfsr_ident *ident);
 /** End everything and free the agent. */
 void dfsr_agent_close(struct dfsr_agent *agent);
 /** Apply the snapshot in agent->config: start, change, stop folders etc. */
@@ -227,6 +229,7 @@ struct dfsr_folder {
 	bool looking;	 /* a batch is under way */
 	bool look_pause; /* between proof and scan */
 	struct tevent_timer *look_timer;
+	struct dfsr_ident *foreign; /* DFSR_FOREIGN_MAX, by inode */
 	struct dfsr_scan *scan;
 	bool scan_again;
 	bool scan_trusted; /* the operator allowed mass deletes */
