@@ -188,7 +188,7 @@ int dfsr_state_folder(struct dfsr_agent *agent, json_t *request,
 
 /* ---- folder vector: what a node holds, for `wait` and `backlog` --------------------------- */
 
-static char *dfsr_state_hex(TALLOC_CTX *mem_ctx, const struct dfsr_vv *vv)
+char *dfsr_state_hex(TALLOC_CTX *mem_ctx, const struct dfsr_vv *vv)
 {
 	static const char digits[] = "0123456789abcdef";
 	struct dfsr_push push;

@@ -38,6 +38,8 @@ int dfsr_state_folder(struct dfsr_agent *agent, json_t *request,
 		      TALLOC_CTX *mem_ctx, struct dfsr_folder **f, char **why);
 /** State, vector in hex, and what is pending, after a look at the journal. */
 json_t *dfsr_state_vector(struct dfsr_folder *f);
+/** A vector as text, below mem_ctx. */
+char *dfsr_state_hex(TALLOC_CTX *mem_ctx, const struct dfsr_vv *vv);
 /** @return NULL if it is not acceptable */
 struct dfsr_vv *dfsr_state_unhex(TALLOC_CTX *mem_ctx, const char *hex);
 

@@ -138,6 +138,7 @@ struct dfsr_backlog_state {
 	struct dfsr_config_node from;
 	struct dfsr_config_node to;
 	int64_t limit;
+	bool stale; /* by what the partner had when it was last heard */
 	json_t *result;
 	char *why;
 };
@@ -231,6 +232,31 @@ struct tevent_req *dfsr_verb_backlog_send(TALLOC_CTX *mem_ctx,
 	return req;
 }
 
+/**
+ * The partner is away: what it had when it last answered a poll of ours. It
+ * may have more by now, never less.
+ */
+static json_t *dfsr_backlog_last(struct dfsr_backlog_state *state)
+{
+	struct dfsr_folder *f = dfsr_folder_find(state->agent, &state->folder);
+	struct dfsr_session *s = NULL;
+	char *hex = NULL;
+
+	if (f == NULL || dfsr_guid_cmp(&state->from.guid,
+				       &state->agent->config->self) != 0) {
+		return NULL;
+	}
+	for (s = f->sessions; s != NULL; s = s->next) {
+		if (s->partner != NULL && s->server_vv != NULL &&
+		    dfsr_guid_cmp(&s->partner->node, &state->to.guid) == 0) {
+			hex = dfsr_state_hex(state, s->server_vv);
+			return hex == NULL ? NULL
+					   : json_pack("{s:s}", "vector", hex);
+		}
+	}
+	return NULL;
+}
+
 static void dfsr_backlog_vector(struct tevent_req *subreq)
 {
 	struct tevent_req *req =
@@ -244,6 +270,10 @@ static void dfsr_backlog_vector(struct tevent_req *subreq)
 	ret = dfsr_vector_recv(subreq, &answer);
 	TALLOC_FREE(subreq);
 	if (ret != 0) {
+		answer = dfsr_backlog_last(state);
+		state->stale = answer != NULL;
+	}
+	if (answer == NULL) {
 		state->why = talloc_asprintf(state, "%s cannot be asked: %s",
 					     state->to.name, strerror(ret));
 		tevent_req_error(req, ret);
@@ -318,6 +348,8 @@ int dfsr_verb_backlog_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 	int ret = dfsr_req_error(req);
 
 	if (ret == 0) {
+		json_object_set_new(state->result, "partner_reached",
+				    json_boolean(!state->stale));
 		json_object_set_new(state->result, "from",
 				    json_string(state->from.name));
 		json_object_set_new(state->result, "to",

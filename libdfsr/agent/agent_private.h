@@ -463,6 +463,7 @@ struct dfsr_session {
 	uint64_t generation; /* of the server's vector, last seen */
 	bool again;	     /* something that waited may go on */
 	char *last_error;
+	struct dfsr_vv *server_vv; /* as of the last answer, or NULL */
 	uint32_t waiting; /* updates that the last round left as holes */
 	bool server_closed;
 };

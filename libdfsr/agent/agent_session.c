@@ -232,6 +232,8 @@ static void dfsr_session_polled(struct tevent_req *subreq)
 	}
 	s->generation = reply.generation;
 	s->server_closed = reply.closed;
+	TALLOC_FREE(s->server_vv);
+	s->server_vv = dfsr_vv_copy(s, reply.vv);
 	dfsr_session_set(s, DFSR_SESSION_UPDATING);
 	s->req = dfsr_round_send(s, s, reply.vv, reply.closed);
 	talloc_free(tmp);
