@@ -34,8 +34,8 @@ cases = Cases()
 
 
 def preserved(host, text):
-    """The rows of preserved list that name a text."""
-    return [row for row in host.rows('preserved', 'list', GROUP, FOLDER)
+    """The rows of preserved list that name a text, deletes left out."""
+    return [row for row in host.conflicts()
             if text in json.dumps(row, ensure_ascii=False)]
 
 
@@ -119,7 +119,7 @@ def _(lab):
 @cases.case('preserved restore puts it back, and it replicates')
 def _(lab):
     a, b = lab.hosts
-    b.smb().unlink('plan')
+    b.smb().rename('plan', 'other plan')
     lab.alike()
     a.cli('preserved', 'restore', GROUP, FOLDER, '--path=plan')
     lab.wait_for(lambda: b.holds('plan', b'changed on fs01'), 20)

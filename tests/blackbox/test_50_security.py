@@ -38,7 +38,7 @@ sys.path.insert(0, os.path.join(TOP, 'tests', 'lib'))
 
 from cases import Cases, check, equal
 from host import CliError
-from lab import FOLDER, GROUP, Lab
+from lab import GROUP, Lab
 from work import Worker
 
 cases = Cases()
@@ -386,7 +386,7 @@ def _(lab):
     lab.sync(members=[a, b])
     equal(lab.differences(), [])
     for host in (a, b):
-        equal(host.rows('preserved', 'list', GROUP, FOLDER), [], host.name)
+        equal(host.conflicts(), [], host.name)
 
 
 class TwoOfFour(Lab):

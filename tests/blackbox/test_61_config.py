@@ -154,12 +154,12 @@ def _(lab):
     with open(file, 'wb'):
         pass
     inside = os.path.join(a.content, 'inside')
-    os.mkdir(inside)
+    a.smb().mkdir('inside')
     before = a.cli('membership', 'list', GROUP, FOLDER, '--json')
     groups = names(a, 'group', 'list')
     path = '--content-path='
     for words in (
-            ['nothing'], ['group'], ['group', 'explode'], ['group', 'create'],
+            ['nothing'], ['group', 'explode'], ['group', 'create'],
             ['group', 'create', 'a/b'], ['group', 'create', 'x' * 300],
             ['group', 'create', 'q', '--no-such-option'],
             ['group', 'show', 'unknown'], ['group', 'delete', 'unknown'],
@@ -248,14 +248,13 @@ def _(lab):
 @cases.case('the backlog is counted')
 def _(lab):
     a, b = lab.hosts
-    lab.link_down()
+    lab.slow('4mbit')
     for index in range(25):
-        a.smb().write('waiting %d' % index, b'1')
-    lab.wait_for(lambda: 'waiting 24' in a.cli(
+        a.smb().write('waiting %d' % index, os.urandom(100000))
+    lab.wait_for(lambda: 'waiting 2' in a.cli(
         'backlog', GROUP, FOLDER, '--from', a.name, '--to', b.name,
-        '--limit=1000') or '25' in a.cli(
-        'backlog', GROUP, FOLDER, '--from', a.name, '--to', b.name), 20)
-    lab.link_up()
+        '--limit=1000'), 20)
+    lab.slow(None)
     lab.alike(60)
     said = json.dumps(a.cli('backlog', GROUP, FOLDER, '--from', a.name,
                             '--to', b.name, '--json'))

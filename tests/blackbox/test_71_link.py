@@ -20,7 +20,6 @@
 
 import os
 import random
-import subprocess
 import sys
 import time
 
@@ -49,16 +48,6 @@ def until(predicate, timeout, what):
             timeout, what))
         time.sleep(0.1)
     return time.monotonic() - start
-
-
-def slow(lab, rate):
-    """Limit what the bridge sends to each host, or no longer."""
-    for host in lab.hosts:
-        words = ['tc', 'qdisc', 'replace', 'dev', host.cable('rep'), 'root',
-                 'tbf', 'rate', rate, 'burst', '256k', 'latency', '100ms']
-        if rate is None:
-            words = ['tc', 'qdisc', 'del', 'dev', host.cable('rep'), 'root']
-        subprocess.run(words, check=True)
 
 
 @cases.case('a dead link is noticed in seconds, on both sides')
@@ -123,7 +112,7 @@ def cut_in_the_middle(lab, name, visible):
 
 @cases.case('a new file, cut in the middle of its transfer')
 def _(lab):
-    slow(lab, '160mbit')
+    lab.slow('160mbit')
     cut_in_the_middle(lab, 'big', lambda b: b.absent('big'))
     lab.alike(60)
 
@@ -134,20 +123,20 @@ def _(lab):
     a.smb().write('replaced', b'old')
     lab.alike()
     cut_in_the_middle(lab, 'replaced', lambda b: b.holds('replaced', b'old'))
-    slow(lab, None)
+    lab.slow(None)
     lab.alike(60)
 
 
 @cases.case('dfsrd of the receiver is killed in the middle of a transfer')
 def _(lab):
     a, b = lab.hosts
-    slow(lab, '160mbit')
+    lab.slow('160mbit')
     start = b.traffic()
     a.smb().write('killed', BIG)
     until(lambda: b.traffic() - start > len(BIG) // 4, 30, 'a quarter')
     b.kill('dfsrd')
     check(b.absent('killed'), 'a part is visible')
-    slow(lab, None)
+    lab.slow(None)
     b.start_dfsrd()
     lab.wait_for(lambda: b.holds('killed', BIG), 60)
     lab.alike(60)

@@ -421,6 +421,12 @@ class Host:
             words.append('--id=%d' % number)
         return self.rows(*words)
 
+    def conflicts(self):
+        """What was preserved here for another reason than a delete."""
+        return [row for row in self.rows('preserved', 'list',
+                                         laboratory.GROUP, laboratory.FOLDER)
+                if row.get('conflict') != 'deleted']
+
     def wait_event(self, number, text='', seen=0, timeout=15):
         """The first event of a number that holds a text, after some seen."""
         deadline = time.monotonic() + timeout

@@ -242,6 +242,16 @@ class Lab:
         for host in chosen or self.hosts:
             self.ip('link set %s up' % host.cable('rep'))
 
+    def slow(self, rate):
+        """Limit what goes to each host over the link; None: no longer."""
+        for host in self.hosts:
+            device = host.cable('rep')
+            words = ['tc', 'qdisc', 'replace', 'dev', device, 'root', 'tbf',
+                     'rate', str(rate), 'burst', '256k', 'latency', '100ms']
+            if rate is None:
+                words = ['tc', 'qdisc', 'del', 'dev', device, 'root']
+            subprocess.run(words, check=True)
+
     # The end
 
     def keep_running(self):

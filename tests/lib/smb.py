@@ -209,11 +209,11 @@ class Smb:
 
     # What only smbclient can say
 
-    def smbclient(self, *commands, folder=None):
+    def smbclient(self, *commands, folder=None, options=()):
         done = subprocess.run(
             ['smbclient', '-s', self.conf,
              '//%s/%s' % (self.address, self.share),
-             '-U%s%%%s' % (self.user, self.password), '-c',
+             '-U%s%%%s' % (self.user, self.password), *options, '-c',
              '; '.join(commands)], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
             check=False, encoding='utf-8', errors='replace', timeout=600)
@@ -221,6 +221,14 @@ class Smb:
             raise OSError('smbclient %s: %s' % (
                 '; '.join(commands), done.stdout.strip()))
         return done.stdout
+
+    def posix(self, *commands):
+        """Commands of SMB1's UNIX extensions."""
+        return self.smbclient('posix', *commands, options=(
+            '-mNT1', '--option=client min protocol=NT1'))
+
+    def symlink(self, target, path):
+        self.posix('symlink "%s" "%s"' % (target, path))
 
     def set_attributes(self, path, change):
         """change: as smbclient's setmode, e.g. +rh-a"""
