@@ -37,11 +37,9 @@
 
 /** What a worker does with the job next. */
 struct dfsr_fetch_job {
-	struct dfsr_store *store;
 	struct dfsr_fs_root *root;
 	struct dfsr_apply *apply;
 	struct dfsr_record rec;
-	bool look;   /* is it here already? */
 	bool object; /* stage an object, not only metadata */
 	bool finish; /* this was the last of the content */
 	/* in: owned copies */
@@ -84,42 +82,14 @@ static void dfsr_fetch_data(struct tevent_req *subreq);
 
 /* ---- workers ------------------------------------------------------------------- */
 
-static int dfsr_fetch_path(struct dfsr_fetch_job *j)
-{
-	struct dfsr_store_txn *txn = NULL;
-	struct dfsr_row dir;
-	char *path = NULL;
-	int ret;
-
-	ret = dfsr_store_read_begin(j->store, &txn);
-	if (ret != 0) {
-		return ret;
-	}
-	ret = dfsr_store_row_by_uid(txn, &j->rec.parent, &dir);
-	if (ret == 0) {
-		ret = dfsr_store_path(txn, j, &j->rec.parent, &path);
-	}
-	dfsr_store_read_end(txn);
-	if (ret != 0) {
-		return ret;
-	}
-	j->path = path[0] == '\0' ? talloc_strdup(j, j->rec.name)
-				  : talloc_asprintf(j, "%s/%s", path,
-						    j->rec.name);
-	return j->path == NULL ? ENOMEM : 0;
-}
-
 /** Is an equal object, or one with equal content, at the place already? */
 static void dfsr_fetch_look_job(void *arg)
 {
 	struct dfsr_fetch_job *j = arg;
 	int ret;
 
-	ret = dfsr_fetch_path(j);
-	if (ret == 0) {
-		ret = dfsr_watch_look(j, j->root, j->path, DFSR_LOOK_HASH,
-				      NULL, &j->found);
-	}
+	ret = dfsr_watch_look(j, j->root, j->path, DFSR_LOOK_HASH, NULL,
+			      &j->found);
 	if (ret != 0 || !j->found.exists || j->found.kind != j->rec.kind ||
 	    memcmp(j->found.content_hash, j->rec.content_hash,
 		   DFSR_HASH_LEN) != 0) {
@@ -213,7 +183,8 @@ static void dfsr_fetch_run(struct tevent_req *req, void (*fn)(void *arg),
 
 struct tevent_req *dfsr_fetch_send(TALLOC_CTX *mem_ctx, struct dfsr_session *s,
 				   struct dfsr_item *item,
-				   const struct dfsr_decision *d)
+				   const struct dfsr_decision *d,
+				   const char *path)
 {
 	struct dfsr_folder *f = s->folder;
 	struct tevent_req *req = NULL;
@@ -232,14 +203,12 @@ struct tevent_req *dfsr_fetch_send(TALLOC_CTX *mem_ctx, struct dfsr_session *s,
 		return tevent_req_post(req, f->agent->ev);
 	}
 	state->job = j;
-	j->store = f->store;
 	j->root = f->root;
 	j->apply = f->apply;
 	j->rec = item->offer.update;
 	j->object = (d->parts & DFSR_PART_CONTENT) != 0;
-	j->look = f->filled && f->state == DFSR_FOLDER_INITIAL_SYNC &&
-		  !d->have_local;
-	if (j->look) {
+	j->path = talloc_strdup(j, path);
+	if (j->path != NULL) {
 		dfsr_fetch_run(req, dfsr_fetch_look_job, dfsr_fetch_looked);
 	} else {
 		dfsr_fetch_open(req);
@@ -483,6 +452,7 @@ static void dfsr_fetch_failed(struct tevent_req *req)
 	struct dfsr_fetch_state *state =
 		tevent_req_data(req, struct dfsr_fetch_state);
 	struct dfsr_fetch_job *j = state->job;
+	char *path = j->path;
 
 	dfsr_fetch_close(state);
 	if (j->err == EBADMSG) {
@@ -490,10 +460,10 @@ static void dfsr_fetch_failed(struct tevent_req *req)
 		dfsr_fetch_give_up(req, EAGAIN, DFSR_WAIT_BUSY);
 		return;
 	}
-	if (j->path == NULL) {
-		dfsr_fetch_path(j);
+	if (path == NULL) {
+		path = dfsr_folder_path(state->f, state, &j->rec);
 	}
-	dfsr_fetch_problem(state->f, &j->rec, j->path, j->err,
+	dfsr_fetch_problem(state->f, &j->rec, path, j->err,
 			   j->problem.what[0] != '\0' ? j->problem.what : NULL);
 	dfsr_fetch_give_up(req, j->err,
 			   j->err == ENOSPC || j->err == E2BIG ||

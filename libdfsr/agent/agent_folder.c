@@ -45,6 +45,7 @@
 
 #include <jansson.h>
 
+#include "agent_event.h"
 #include "agent_private.h"
 
 #define DFSR_FOLDER_RETRY_SEC 5
@@ -665,11 +666,18 @@ static void dfsr_folder_swept(struct tevent_req *subreq)
 		ret = dfsr_folder_set_phase(f, DFSR_PHASE_NORMAL);
 	}
 	if (ret != 0) {
-		dfsr_agent_event(f->agent, 4004, NULL,
-				 "%s/%s: what only this member had could not "
-				 "be moved to PreExisting: %s; tried again",
-				 f->group_name, f->name, strerror(ret));
+		dfsr_folder_error(f, 4004,
+				  "what only this member had could not be "
+				  "moved to PreExisting: %s", strerror(ret));
 		return;
+	}
+	if (kept > 0) {
+		dfsr_agent_event(f->agent, DFSR_EVENT_PREEXISTING, NULL,
+				 "%s/%s: %llu files and folders that only "
+				 "this member had are in PreExisting: see "
+				 "\"samba-dfs preserved list\"",
+				 f->group_name, f->name,
+				 (unsigned long long)kept);
 	}
 	dfsr_agent_event(f->agent, 4104, NULL,
 			 "%s/%s: initial replication at %s has finished; "
@@ -763,6 +771,23 @@ void dfsr_folder_store_cursor(struct dfsr_folder *f)
 		f->cursor = cursor;
 		f->cursor_valid = true;
 	}
+}
+
+char *dfsr_folder_path(struct dfsr_folder *f, TALLOC_CTX *mem_ctx,
+		       const struct dfsr_record *rec)
+{
+	struct dfsr_store_txn *txn = NULL;
+	char *dir = NULL;
+	int ret;
+
+	ret = dfsr_store_read_begin(f->store, &txn);
+	if (ret == 0) {
+		ret = dfsr_store_path(txn, mem_ctx, &rec->parent, &dir);
+		dfsr_store_read_end(txn);
+	}
+	return ret != 0 || dir[0] == '\0'
+		       ? talloc_strdup(mem_ctx, rec->name)
+		       : talloc_asprintf(mem_ctx, "%s/%s", dir, rec->name);
 }
 
 void dfsr_folder_look_path(struct dfsr_folder *f, const struct dfsr_record *u)

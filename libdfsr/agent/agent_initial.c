@@ -220,6 +220,7 @@ struct dfsr_sweep_job {
 	struct dfsr_fs_root *root;
 	struct dfsr_apply *apply;
 	const struct dfsr_env *env;
+	struct dfsr_guid folder;
 	uint64_t kept;
 	struct dfsr_preserved entry; /* to be added by the unit */
 	const char *path;	     /* whose part of the set is done */
@@ -318,6 +319,10 @@ static int dfsr_sweep_keep(struct dfsr_sweep_job *j, const char *path,
 	m->rec.gvsn.db = dfsr_guid_random(j->env);
 	m->rec.gvsn.vsn = DFSR_VSN_FIRST;
 	m->rec.uid = m->rec.gvsn;
+	m->rec.parent = dfsr_root_uid(&j->folder);
+	m->rec.lineage.num = 1;
+	m->rec.lineage.e[0] = m->rec.gvsn;
+	m->rec.present = true;
 	ret = dfsr_apply_preserve_path(j->apply, path, stamp,
 				       DFSR_DIR_PREEXISTING, &m->rec.gvsn,
 				       m->preserved_name, &m->size, &m->files);
@@ -448,6 +453,7 @@ struct tevent_req *dfsr_sweep_send(TALLOC_CTX *mem_ctx, struct dfsr_folder *f)
 	j->root = f->root;
 	j->apply = f->apply;
 	j->env = f->agent->env;
+	j->folder = f->guid;
 	subreq = dfsr_pool_send(state, f->agent->ev, f->agent->pool,
 				dfsr_sweep_job_fn, j);
 	if (tevent_req_nomem(subreq, req)) {

@@ -498,10 +498,14 @@ struct dfsr_item {
 	bool done; /* in the vector */
 };
 
-/** Where an item's bytes come from. */
+/**
+ * Get the bytes of an item into a staged object.
+ * @param[in] path where an equal object may lie already, or NULL
+ */
 struct tevent_req *dfsr_fetch_send(TALLOC_CTX *mem_ctx, struct dfsr_session *s,
 				   struct dfsr_item *item,
-				   const struct dfsr_decision *d);
+				   const struct dfsr_decision *d,
+				   const char *path);
 int dfsr_fetch_recv(struct tevent_req *req);
 
 /**
@@ -519,6 +523,9 @@ int dfsr_install_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx);
 /** One event for an update that cannot be stored here, once per reason. */
 void dfsr_fetch_problem(struct dfsr_folder *f, const struct dfsr_record *u,
 			const char *path, int err, const char *what);
+/** Path that a record says, or its name alone; below mem_ctx. */
+char *dfsr_folder_path(struct dfsr_folder *f, TALLOC_CTX *mem_ctx,
+		       const struct dfsr_record *rec);
 /** Look at the name that an update wants, and at the own object's. */
 void dfsr_folder_look_path(struct dfsr_folder *f, const struct dfsr_record *u);
 /** Finish or undo what a kill interrupted (R5); at start, in place. */

@@ -299,6 +299,58 @@ static void dfsr_round_prepare(struct tevent_req *req)
 	dfsr_round_fetch(req);
 }
 
+/** The item of a UID in this set, or NULL. */
+static const struct dfsr_item *
+dfsr_round_item(const struct dfsr_pull_state *state, const struct dfsr_id *uid)
+{
+	uint32_t i;
+
+	for (i = 0; i < state->num; i++) {
+		if (dfsr_id_equal(&state->items[i]->offer.update.uid, uid)) {
+			return state->items[i];
+		}
+	}
+	return NULL;
+}
+
+/**
+ * Where an update will be: its directories may be in the set themselves. Only
+ * a filled member asks, to find what it has there already.
+ */
+static char *dfsr_round_path(struct dfsr_pull_state *state,
+			     TALLOC_CTX *mem_ctx,
+			     const struct dfsr_record *rec)
+{
+	char *path = talloc_strdup(mem_ctx, rec->name);
+	struct dfsr_id at = rec->parent;
+	const struct dfsr_item *item = NULL;
+	struct dfsr_store_txn *txn = NULL;
+	char *dir = NULL;
+	unsigned depth;
+	int ret;
+
+	for (depth = 0; path != NULL && depth < DFSR_DEPTH_MAX; depth++) {
+		item = dfsr_round_item(state, &at);
+		if (item == NULL) {
+			break;
+		}
+		path = talloc_asprintf(mem_ctx, "%s/%s",
+				       item->offer.update.name, path);
+		at = item->offer.update.parent;
+	}
+	if (path == NULL ||
+	    dfsr_store_read_begin(state->f->store, &txn) != 0) {
+		return NULL;
+	}
+	ret = dfsr_store_path(txn, mem_ctx, &at, &dir);
+	dfsr_store_read_end(txn);
+	if (ret != 0) {
+		return NULL;
+	}
+	return dir[0] == '\0' ? path
+			      : talloc_asprintf(mem_ctx, "%s/%s", dir, path);
+}
+
 static void dfsr_round_fetch(struct tevent_req *req)
 {
 	struct dfsr_pull_state *state =
@@ -306,6 +358,7 @@ static void dfsr_round_fetch(struct tevent_req *req)
 	struct tevent_req *subreq = NULL;
 	const struct dfsr_decision *d = NULL;
 	struct dfsr_item *item = NULL;
+	char *path = NULL;
 
 	while (state->next_fetch < state->num_decisions &&
 	       state->fetching < DFSR_FETCHES_MAX) {
@@ -314,7 +367,12 @@ static void dfsr_round_fetch(struct tevent_req *req)
 		if (d->verdict != DFSR_VERDICT_FETCH || item->offer.staged) {
 			continue;
 		}
-		subreq = dfsr_fetch_send(state, state->s, item, d);
+		if (state->f->filled && !d->have_local) {
+			path = dfsr_round_path(state, state,
+					       &item->offer.update);
+		}
+		subreq = dfsr_fetch_send(state, state->s, item, d, path);
+		TALLOC_FREE(path);
 		if (tevent_req_nomem(subreq, req)) {
 			return;
 		}
