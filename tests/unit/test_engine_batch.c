@@ -791,6 +791,169 @@ static void test_no_number_before_bytes(void **state)
 	done(&p);
 }
 
+/*
+ * One exchanges the names, another changes both meanwhile: its versions win
+ * with the names that they carry. Whoever exchanged holds each of these names
+ * under another UID, in a version that the server has not seen; still it is
+ * no conflict, because the set moves the holder away.
+ */
+static void check_exchange_against_edits(unsigned num, unsigned staged)
+{
+	struct pair p = three();
+	struct dfsr_id uid[8];
+	struct set s = set_new(&p, num);
+	uint64_t vsn;
+	unsigned i;
+
+	files(&p, uid, num);
+	rotate(p.b, uid, num);
+	p.a->now += 5000;
+	for (i = 0; i < num; i++) {
+		member_write(p.a, &uid[i]);
+		offer(&s, member_get(p.a, &uid[i]), staged & (1U << i));
+	}
+	vsn = p.b->issuer.next_vsn;
+	decide(&p, &s);
+	for (i = 0; i < num; i++) {
+		assert_int_equal(of(&s, i)->issued.num, 0);
+		assert_false(of(&s, i)->name_conflict);
+		if (staged & (1U << i)) {
+			assert_int_equal(of(&s, i)->verdict,
+					 DFSR_VERDICT_WAIT);
+			assert_int_equal(of(&s, i)->wait, DFSR_WAIT_NAME);
+		} else {
+			assert_int_equal(of(&s, i)->verdict,
+					 DFSR_VERDICT_FETCH);
+		}
+		s.offers[i].staged = true;
+	}
+	decide(&p, &s);
+	for (i = 0; i < num; i++) {
+		assert_int_equal(of(&s, i)->verdict, DFSR_VERDICT_INSTALL);
+		assert_int_equal(of(&s, i)->parts,
+				 DFSR_PART_CONTENT | DFSR_PART_NAME);
+		assert_int_equal(of(&s, i)->issued.num, 0);
+		assert_false(of(&s, i)->name_conflict);
+	}
+	assert_int_equal(p.b->issuer.next_vsn, vsn);
+	pulled(p.b, p.a, 0);
+	assert_int_equal(p.b->conflicts, 0);
+	assert_int_equal(p.b->parks, 1);
+	settle(&p);
+	for (i = 0; i < num; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "f%u", i);
+		assert_true(dfsr_id_equal(&member_path(p.b, name)->uid,
+					  &uid[i]));
+		assert_int_equal(record_payload(member_path(p.b, name)),
+				 num + i + 1);
+	}
+	assert_int_equal(p.a->all_conflicts + p.b->all_conflicts +
+			 p.c->all_conflicts, 0);
+	done(&p);
+}
+
+static void test_exchange_against_edits(void **state)
+{
+	unsigned num, staged;
+
+	(void)state;
+	for (num = 2; num <= 4; num++) {
+		for (staged = 0; staged < (1U << num) - 1; staged++) {
+			check_exchange_against_edits(num, staged);
+		}
+	}
+}
+
+/*
+ * Here the holder's own offer loses, so the holder stays and it is a conflict
+ * after all, judged when the offer was decided and not before.
+ */
+static void check_holder_stays(bool staged)
+{
+	struct pair p = three();
+	struct dfsr_id uid[2];
+	struct set s = set_new(&p, 2);
+	const struct dfsr_decision *d;
+	uint64_t vsn;
+
+	files(&p, uid, 2);
+	member_write(p.a, &uid[1]);
+	p.b->now = p.a->now + 1000;
+	rotate(p.b, uid, 2);
+	p.a->now = p.b->now + 1000;
+	member_write(p.a, &uid[0]);
+	offer(&s, member_get(p.a, &uid[0]), staged);
+	offer(&s, member_get(p.a, &uid[1]), staged);
+	vsn = p.b->issuer.next_vsn;
+	decide(&p, &s);
+	d = of(&s, 1);
+	assert_int_equal(d->verdict, DFSR_VERDICT_LOSES);
+	assert_int_equal(d->issued.num, 0);
+	d = of(&s, 0);
+	assert_true(d->name_conflict);
+	assert_true(dfsr_id_equal(&d->holder.uid, &uid[1]));
+	assert_int_equal(d->issued.num, 1);
+	p.b->issuer.next_vsn = vsn; /* it was not carried out */
+	pulled(p.b, p.a, 0);
+	assert_int_equal(p.b->conflicts, 1);
+	done(&p);
+}
+
+static void test_holder_stays(void **state)
+{
+	(void)state;
+	check_holder_stays(false);
+	check_holder_stays(true);
+}
+
+/* Nor is it judged while the holder cannot move: it waits with it. */
+static void test_holder_waits(void **state)
+{
+	struct pair p = three();
+	struct dfsr_id uid[3];
+	unsigned i;
+
+	(void)state;
+	files(&p, uid, 3);
+	rotate(p.b, uid, 3);
+	p.a->now += 5000;
+	for (i = 0; i < 3; i++) {
+		member_write(p.a, &uid[i]);
+	}
+	p.b->busy = uid[1];
+	pulled(p.b, p.a, 3);
+	assert_int_equal(p.b->conflicts + p.b->parks, 0);
+	p.b->busy = (struct dfsr_id){.vsn = 0};
+	pulled(p.b, p.a, 0);
+	assert_int_equal(p.b->conflicts, 0);
+	done(&p);
+}
+
+/*
+ * The vector was taken between the two changes. What it describes is a whole
+ * state of the server, in which one changed and the other did not: two want
+ * one name, and a set of one tells nothing else. All agree on what was lost,
+ * and it is kept; that such a vector is not judged by is the caller's work.
+ */
+static void test_exchange_between_edits(void **state)
+{
+	struct pair p = three();
+	struct dfsr_id uid[2];
+
+	(void)state;
+	files(&p, uid, 2);
+	rotate(p.b, uid, 2);
+	p.a->now += 5000;
+	member_write(p.a, &uid[0]);
+	pulled(p.b, p.a, 0);
+	assert_int_equal(p.b->conflicts, 1);
+	member_write(p.a, &uid[1]);
+	pulled(p.b, p.a, 0);
+	done(&p);
+}
+
 /* A swap in which one object is open: both wait, nothing is parked. */
 static void test_busy_in_circle(void **state)
 {
@@ -939,6 +1102,8 @@ int main(void)
 		T(test_winner_within_loser),
 		T(test_child_is_on_its_way), T(test_fetch_at_once),
 		T(test_name_waits_for_bytes), T(test_no_number_before_bytes),
+		T(test_exchange_against_edits), T(test_holder_stays),
+		T(test_holder_waits), T(test_exchange_between_edits),
 		T(test_busy_in_circle), T(test_same_uid_twice),
 		T(test_limits), T(test_cost),
 	};

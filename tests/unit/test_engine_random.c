@@ -157,21 +157,69 @@ static void do_rename(struct world *w, struct member *m, uint8_t kind)
 	member_rename(m, &uid, &dir, name);
 }
 
-/* Two names of one directory trade places, as they do for a rotation. */
+/* Two names trade places, as they do for a rotation. */
+static void swap(struct member *m, const struct dfsr_record *a,
+		 const struct dfsr_record *b)
+{
+	struct dfsr_record ra = *a, rb = *b;
+
+	member_rename(m, &ra.uid, &m->root, "swap-tmp");
+	member_rename(m, &rb.uid, &ra.parent, ra.name);
+	member_rename(m, &ra.uid, &rb.parent, rb.name);
+}
+
 static void do_swap(struct world *w, struct member *m)
 {
 	const struct dfsr_record *a = pick(w, m, DFSR_KIND_FILE);
 	const struct dfsr_record *b = pick(w, m, DFSR_KIND_FILE);
-	struct dfsr_record ra, rb;
 
-	if (a == NULL || a == b) {
+	if (a != NULL && a != b) {
+		swap(m, a, b);
+	}
+}
+
+static void do_pull(struct world *w, unsigned to, unsigned from)
+{
+	struct pull_options opt = {
+		.page = dice(w, 2) ? 0 : 1 + dice(w, 4),
+		.reverse = dice(w, 2) != 0,
+		.incomplete = dice(w, 4) == 0,
+	};
+
+	if (to != from) {
+		member_pull(w->m[to], w->m[from], &opt);
+	}
+}
+
+/*
+ * One member exchanges two names while another one changes both files, which
+ * it does not know to have moved. Sometimes a third one looks in between.
+ */
+static void do_exchange(struct world *w, unsigned here, unsigned there)
+{
+	struct member *m = w->m[here];
+	const struct dfsr_record *a = pick(w, m, DFSR_KIND_FILE);
+	const struct dfsr_record *b = pick(w, m, DFSR_KIND_FILE);
+	struct dfsr_id uid[2];
+	unsigned i;
+
+	if (a == NULL || a == b || here == there) {
 		return;
 	}
-	ra = *a;
-	rb = *b;
-	member_rename(m, &ra.uid, &m->root, "swap-tmp");
-	member_rename(m, &rb.uid, &ra.parent, ra.name);
-	member_rename(m, &ra.uid, &rb.parent, rb.name);
+	uid[0] = a->uid;
+	uid[1] = b->uid;
+	swap(m, a, b);
+	for (i = 0; i < 2; i++) {
+		const struct dfsr_record *r = member_get(w->m[there], &uid[i]);
+
+		if (r != NULL && r->present) {
+			member_write(w->m[there], &uid[i]);
+		}
+		if (dice(w, 4) == 0) {
+			do_pull(w, dice(w, MEMBERS), there);
+		}
+	}
+	do_pull(w, here, there);
 }
 
 /* An editor's save: a temporary file renamed over the document. */
@@ -200,25 +248,12 @@ static void do_open(struct world *w, struct member *m)
 	}
 }
 
-static void do_pull(struct world *w, unsigned to, unsigned from)
-{
-	struct pull_options opt = {
-		.page = dice(w, 2) ? 0 : 1 + dice(w, 4),
-		.reverse = dice(w, 2) != 0,
-		.incomplete = dice(w, 4) == 0,
-	};
-
-	if (to != from) {
-		member_pull(w->m[to], w->m[from], &opt);
-	}
-}
-
 static void step(struct world *w, bool dirs)
 {
 	struct member *m = w->m[dice(w, MEMBERS)];
 	const struct dfsr_record *r;
 
-	switch (dice(w, 13)) {
+	switch (dice(w, 14)) {
 	case 0:
 	case 1:
 		do_create(w, m, DFSR_KIND_FILE);
@@ -255,6 +290,9 @@ static void step(struct world *w, bool dirs)
 		break;
 	case 10:
 		do_open(w, m);
+		break;
+	case 11:
+		do_exchange(w, dice(w, MEMBERS), dice(w, MEMBERS));
 		break;
 	default:
 		do_pull(w, dice(w, MEMBERS), dice(w, MEMBERS));
