@@ -265,7 +265,7 @@ class Lab:
         """What one wants to know when something went wrong."""
         for host in self.hosts:
             with contextlib.suppress(Exception):
-                for line in host.cli('state').splitlines():
+                for line in host.cli('state').splitlines()[:lines]:
                     print('# %s state: %s' % (host.name, line))
             for name in ('dfsrd', 'smbd'):
                 path = os.path.join(host.folder, 'log.' + name)
