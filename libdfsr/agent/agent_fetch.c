@@ -31,6 +31,7 @@
 
 #include <jansson.h>
 
+#include "agent_event.h"
 #include "agent_private.h"
 
 #define DFSR_FETCH_TIMEOUT_MS 30000
@@ -438,7 +439,9 @@ void dfsr_fetch_problem(struct dfsr_folder *f, const struct dfsr_record *u,
 			 path != NULL && path[0] != '\0' ? path : u->name,
 			 "gvsn", dfsr_id_str(&u->gvsn, id), "error",
 			 strerror(err));
-	dfsr_agent_event(f->agent, err == ENOSPC && what == NULL ? 4502 : 4304,
+	dfsr_agent_event(f->agent, err == ENOSPC && what == NULL
+				   ? DFSR_EVENT_DISK_FULL
+				   : DFSR_EVENT_FILE_UNSTORABLE,
 			 data,
 			 "%s/%s: %s cannot be stored here: %s; it waits, "
 			 "whole, and is tried again", f->group_name, f->name,

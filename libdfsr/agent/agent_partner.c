@@ -91,15 +91,17 @@ static void dfsr_partner_down(struct dfsr_partner *p, uint32_t event,
 {
 	struct dfsr_session *s = NULL;
 	bool was_ready = p->ready;
+	bool news; /* the same reason is told once */
 
 	p->peer = NULL;
 	p->ready = false;
 	p->config_poll = NULL;
+	news = was_ready || p->last_error == NULL ||
+	       strcmp(p->last_error, why) != 0;
 	TALLOC_FREE(p->last_error);
 	p->last_error = talloc_strdup(p, why);
 	dfsr_partner_changed(p);
-	if (!p->reported || was_ready) {
-		p->reported = true;
+	if (news) {
 		dfsr_agent_event(p->agent, was_ready ? 5014 : event, NULL,
 				 "communication with partner %s (%s:%u) %s: "
 				 "%s; it is tried again", p->name, p->host,
@@ -154,7 +156,6 @@ static void dfsr_partner_ready(struct dfsr_partner *p)
 	struct dfsr_session *s = NULL;
 
 	p->ready = true;
-	p->reported = false;
 	p->backoff_ms = DFSR_BACKOFF_MIN_MS;
 	TALLOC_FREE(p->last_error);
 	dfsr_partner_changed(p);

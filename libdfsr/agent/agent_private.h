@@ -381,7 +381,6 @@ struct dfsr_partner {
 	struct tevent_req *connecting;
 	struct tevent_timer *timer;
 	uint32_t backoff_ms;
-	bool reported; /* the failure has its event */
 	char *last_error;
 	uint64_t since; /* FILETIME of the last change of state */
 	struct tevent_req *hello;
