@@ -297,9 +297,10 @@ static int log_words(struct loading *l)
 	return err;
 }
 
-static int number(struct loading *l, const char *option, unsigned long max,
+static int number(struct loading *l, const char *name, unsigned long max,
 		  unsigned long def, unsigned long *value)
 {
+	const char *option = strchr(name, ':') + 1;
 	const char *s = lpcfg_parm_string(l->lp, NULL, "dfsr", option);
 	char *end = NULL;
 
@@ -312,8 +313,8 @@ static int number(struct loading *l, const char *option, unsigned long max,
 	if (!isdigit((unsigned char)s[0]) || *end != '\0' || errno != 0 ||
 	    *value == 0 || *value > max) {
 		return config_why(l->mem_ctx, l->why, EINVAL,
-				  "%s: \"dfsr:%s = %s\" is no number from 1 "
-				  "to %lu", l->conf->file, option, s, max);
+				  "%s: \"%s = %s\" is no number from 1 "
+				  "to %lu", l->conf->file, name, s, max);
 	}
 	return 0;
 }
@@ -323,11 +324,11 @@ static int own_words(struct loading *l)
 	const char *interfaces =
 		lpcfg_parm_string(l->lp, NULL, "dfsr", "interfaces");
 	unsigned long value = 0;
-	int err = number(l, "port", 65535, PORT_DEFAULT, &value);
+	int err = number(l, "dfsr:port", 65535, PORT_DEFAULT, &value);
 
 	l->conf->port = (uint16_t)value;
 	if (err == 0) {
-		err = number(l, "workers", DFSR_WORKERS_MAX,
+		err = number(l, "dfsr:workers", DFSR_WORKERS_MAX,
 			     DFSR_WORKERS_DEFAULT, &value);
 		l->conf->workers = (uint32_t)value;
 	}
