@@ -72,7 +72,7 @@ static void dfsr_agent_on_event(const struct dfsr_event *event,
 	}
 }
 
-/* ---- what the verbs ask for: agent_control.h ------------------------------------- */
+/* ---- what the verbs ask for: agent_control.h --------------------------- */
 
 struct dfsr_configdb *dfsr_agent_configdb(struct dfsr_agent *agent)
 {
@@ -107,7 +107,7 @@ bool dfsr_agent_node_connected(struct dfsr_agent *agent,
 	return p != NULL && p->ready;
 }
 
-/* ---- directories that no folder knows ---------------------------------------------- */
+/* ---- directories that no folder knows ---------------------------------- */
 
 bool dfsr_folder_is_foreign(const struct dfsr_folder *f,
 			    const struct dfsr_ident *dir)
@@ -136,7 +136,7 @@ void dfsr_folder_foreign(struct dfsr_folder *f, const struct dfsr_ident *dir)
 	}
 }
 
-/* ---- the folder table --------------------------------------------------------------- */
+/* ---- the folder table -------------------------------------------------- */
 
 int dfsr_agent_publish_folders(struct dfsr_agent *agent)
 {
@@ -177,7 +177,7 @@ int dfsr_agent_publish_folders(struct dfsr_agent *agent)
 	return ret;
 }
 
-/* ---- configuration -------------------------------------------------------------------- */
+/* ---- configuration ----------------------------------------------------- */
 
 static const struct dfsr_config_membership *
 dfsr_agent_membership(struct dfsr_agent *agent, const struct dfsr_guid *folder,
@@ -360,7 +360,7 @@ void dfsr_agent_reload(struct dfsr_agent *agent)
 	dfsr_agent_config_changed(agent);
 }
 
-/* ---- start ------------------------------------------------------------------------------- */
+/* ---- start ------------------------------------------------------------- */
 
 /** Keys and a node of its own, if there are none yet. */
 static int dfsr_agent_identify(struct dfsr_agent *agent, char **why)
@@ -545,7 +545,7 @@ int dfsr_agent_start(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
 	return 0;
 }
 
-/* ---- stop --------------------------------------------------------------------------------- */
+/* ---- stop -------------------------------------------------------------- */
 
 /** Everything in an order in which nobody looks at what is gone. */
 void dfsr_agent_close(struct dfsr_agent *agent)

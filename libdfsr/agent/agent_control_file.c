@@ -26,7 +26,7 @@
 /** Most manifest entries of one answer. */
 #define DFSR_PRESERVED_LIST_MAX 100000
 
-/* ---- a path of this node ---------------------------------------------------------- */
+/* ---- a path of this node ----------------------------------------------- */
 
 /** The folder below whose root an absolute path lies. */
 static struct dfsr_folder *dfsr_file_folder(struct dfsr_agent *agent,
@@ -68,7 +68,7 @@ static int dfsr_file_parse(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 	return 0;
 }
 
-/* ---- idrecord ------------------------------------------------------------------------ */
+/* ---- idrecord ---------------------------------------------------------- */
 
 static json_t *dfsr_json_hex(const uint8_t *data, size_t len)
 {
@@ -210,7 +210,7 @@ int dfsr_verb_idrecord(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 	return ret;
 }
 
-/* ---- filehash -------------------------------------------------------------------------- */
+/* ---- filehash ---------------------------------------------------------- */
 
 struct dfsr_filehash_job {
 	struct dfsr_fs_root *root;
@@ -315,7 +315,7 @@ int dfsr_verb_filehash_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 	return ret;
 }
 
-/* ---- preserved ---------------------------------------------------------------------------- */
+/* ---- preserved --------------------------------------------------------- */
 
 static json_t *dfsr_json_preserved(struct dfsr_agent *agent,
 				   const struct dfsr_preserved *p)
@@ -642,7 +642,7 @@ int dfsr_verb_restore_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 	return 0;
 }
 
-/* ---- recover resume ---------------------------------------------------------------------------- */
+/* ---- recover resume ---------------------------------------------------- */
 
 int dfsr_verb_resume(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 		     json_t *request, json_t **result, char **why)
@@ -668,7 +668,7 @@ int dfsr_verb_resume(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 	return 0;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------ */
+/* ---- the table --------------------------------------------------------- */
 
 const struct dfsr_verb dfsr_verbs_state[] = {
 	{.noun = "node",

@@ -30,7 +30,7 @@
 /** Most files and holes that `state` lists of one folder. */
 #define DFSR_STATE_LIST_MAX 1000
 
-/* ---- JSON ------------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------- */
 
 /** UTC, ISO 8601, with milliseconds. */
 json_t *dfsr_json_time(uint64_t filetime)
@@ -60,7 +60,7 @@ json_t *dfsr_json_path(const char *path)
 	return s;
 }
 
-/* ---- another node -------------------------------------------------------------------- */
+/* ---- another node ------------------------------------------------------ */
 
 struct dfsr_forward_state {
 	uint8_t *body;
@@ -154,7 +154,7 @@ int dfsr_req_error(struct tevent_req *req)
 	return req_state == TEVENT_REQ_USER_ERROR ? (int)err : ENOMEM;
 }
 
-/* ---- the folder of a request ----------------------------------------------------------- */
+/* ---- the folder of a request ------------------------------------------- */
 
 int dfsr_state_folder(struct dfsr_agent *agent, json_t *request,
 		      TALLOC_CTX *mem_ctx, struct dfsr_folder **f, char **why)
@@ -186,7 +186,7 @@ int dfsr_state_folder(struct dfsr_agent *agent, json_t *request,
 	return 0;
 }
 
-/* ---- folder vector: what a node holds, for `wait` and `backlog` --------------------------- */
+/* ---- folder vector: what a node holds, for `wait` and `backlog` -------- */
 
 char *dfsr_state_hex(TALLOC_CTX *mem_ctx, const struct dfsr_vv *vv)
 {
@@ -297,7 +297,7 @@ int dfsr_verb_folder_vector(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 	return *result == NULL ? ENOMEM : 0;
 }
 
-/* ---- state ------------------------------------------------------------------------------------ */
+/* ---- state ------------------------------------------------------------- */
 
 static json_t *dfsr_state_holes(struct dfsr_folder *f,
 				struct dfsr_store_txn *txn)
@@ -445,7 +445,7 @@ int dfsr_verb_state(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 	return *result == NULL ? ENOMEM : 0;
 }
 
-/* ---- folder backlog: what a vector lacks of us --------------------------------------------------- */
+/* ---- folder backlog: what a vector lacks of us ------------------------- */
 
 struct dfsr_backlog {
 	uint64_t count;
@@ -454,6 +454,11 @@ struct dfsr_backlog {
 	int64_t limit;
 	json_t *files;
 };
+
+static uint64_t dfsr_backlog_age(uint64_t now, uint64_t then)
+{
+	return now > then ? (now - then) / DFSR_FILETIME_SECOND : 0;
+}
 
 static int dfsr_backlog_row(struct dfsr_store_txn *txn,
 			    const struct dfsr_row *row, uint64_t now,
@@ -485,10 +490,7 @@ static int dfsr_backlog_row(struct dfsr_store_txn *txn,
 			  : row->rec.kind == DFSR_KIND_SYMLINK	 ? "symlink"
 								 : "file",
 			  "age_seconds",
-			  (json_int_t)(now > row->put_time
-					       ? (now - row->put_time) /
-							 DFSR_FILETIME_SECOND
-					       : 0)));
+			  (json_int_t)dfsr_backlog_age(now, row->put_time)));
 	talloc_free(tmp);
 	return 0;
 }
@@ -564,12 +566,10 @@ int dfsr_verb_folder_backlog(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 	*result = json_pack("{s:I, s:I, s:o, s:o}", "count",
 			    (json_int_t)b.count, "bytes",
 			    (json_int_t)b.bytes, "oldest_seconds",
-			    b.count == 0
-				    ? json_null()
-				    : json_integer(now > b.oldest
-							   ? (now - b.oldest) /
-								     DFSR_FILETIME_SECOND
-							   : 0),
+			    b.count == 0 ? json_null()
+					 : json_integer((json_int_t)
+						dfsr_backlog_age(now,
+								 b.oldest)),
 			    "files", b.files);
 	return *result == NULL ? ENOMEM : 0;
 }

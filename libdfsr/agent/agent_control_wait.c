@@ -27,7 +27,7 @@
 #define DFSR_WAIT_PAUSE_MIN_MS 10
 #define DFSR_WAIT_PAUSE_MAX_MS 500
 
-/* ---- one node's vector, wherever it is --------------------------------------------- */
+/* ---- one node's vector, wherever it is --------------------------------- */
 
 struct dfsr_vector_state {
 	json_t *answer;
@@ -127,7 +127,7 @@ static int dfsr_vector_recv(struct tevent_req *req, json_t **answer)
 	return ret;
 }
 
-/* ---- backlog ------------------------------------------------------------------------- */
+/* ---- backlog ----------------------------------------------------------- */
 
 struct dfsr_backlog_state {
 	struct tevent_context *ev;
@@ -362,7 +362,7 @@ int dfsr_verb_backlog_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 	return ret;
 }
 
-/* ---- wait -------------------------------------------------------------------------------- */
+/* ---- wait -------------------------------------------------------------- */
 
 /** A member in one round of questions. */
 struct dfsr_wait_member {

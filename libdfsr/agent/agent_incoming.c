@@ -205,7 +205,7 @@ void dfsr_agent_incoming_apply(struct dfsr_agent *agent)
 	}
 }
 
-/* ---- the configuration ---------------------------------------------------------- */
+/* ---- the configuration ------------------------------------------------- */
 
 static int dfsr_config_wait_destructor(struct dfsr_config_wait *w)
 {
@@ -338,7 +338,7 @@ void dfsr_config_follow(struct dfsr_partner *p)
 	}
 }
 
-/* ---- JOIN -------------------------------------------------------------------------- */
+/* ---- JOIN -------------------------------------------------------------- */
 
 void dfsr_serve_join(struct dfsr_incoming *in, struct dfsr_request *req)
 {
@@ -390,7 +390,7 @@ void dfsr_serve_join(struct dfsr_incoming *in, struct dfsr_request *req)
 	dfsr_agent_config_changed(agent);
 }
 
-/* ---- CONTROL -------------------------------------------------------------------------- */
+/* ---- CONTROL ----------------------------------------------------------- */
 
 struct dfsr_serve_control_state {
 	struct dfsr_request *request;

@@ -33,7 +33,7 @@
 
 #define DFSR_PRE_UNIT_MAX 2000
 
-/* ---- the set -------------------------------------------------------------------- */
+/* ---- the set ----------------------------------------------------------- */
 
 struct dfsr_pre_job {
 	struct dfsr_store *store;
@@ -213,7 +213,7 @@ bool dfsr_pre_any(struct dfsr_folder *f)
 	return any;
 }
 
-/* ---- the sweep ----------------------------------------------------------------------- */
+/* ---- the sweep --------------------------------------------------------- */
 
 struct dfsr_sweep_job {
 	struct dfsr_store *store;

@@ -126,7 +126,7 @@ static void dfsr_partner_closed(struct dfsr_peer *peer, int err,
 	}
 }
 
-/* ---- HELLO ------------------------------------------------------------------- */
+/* ---- HELLO ------------------------------------------------------------- */
 
 static int dfsr_partner_check(struct dfsr_partner *p,
 			      const struct dfsr_msg_hello *h, char **why)
@@ -284,7 +284,7 @@ static void dfsr_partner_dial(struct dfsr_partner *p)
 	tevent_req_set_callback(p->connecting, dfsr_partner_connected, p);
 }
 
-/* ---- the set of partners ------------------------------------------------------- */
+/* ---- the set of partners ----------------------------------------------- */
 
 static int dfsr_partner_destructor(struct dfsr_partner *p)
 {
@@ -364,7 +364,7 @@ int dfsr_agent_partners_apply(struct dfsr_agent *agent)
 	return 0;
 }
 
-/* ---- requests that may wait for the link ------------------------------------------ */
+/* ---- requests that may wait for the link ------------------------------- */
 
 struct dfsr_partner_request_state {
 	struct dfsr_partner_request_state *prev, *next;

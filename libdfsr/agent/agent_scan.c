@@ -84,7 +84,7 @@ bool dfsr_scan_active(const struct dfsr_folder *f)
 	return f->scan != NULL;
 }
 
-/* ---- the worker ------------------------------------------------------------ */
+/* ---- the worker -------------------------------------------------------- */
 
 static int dfsr_scan_append(TALLOC_CTX *mem_ctx, char ***list, uint32_t *num,
 			    const char *name)
@@ -153,6 +153,14 @@ static int dfsr_scan_name_cmp(const void *key, const void *member)
 	return strcmp(key, e->name);
 }
 
+static bool dfsr_scan_listed(const struct dfsr_watch_listing *l,
+			     const char *name)
+{
+	return l->num > 0 &&
+	       bsearch(name, l->entries, l->num, sizeof(l->entries[0]),
+		       dfsr_scan_name_cmp) != NULL;
+}
+
 static int dfsr_scan_children(struct dfsr_scan_job *j,
 			      struct dfsr_store_txn *txn,
 			      const struct dfsr_row *dir,
@@ -170,9 +178,7 @@ static int dfsr_scan_children(struct dfsr_scan_job *j,
 		if (dfsr_fold(row.rec.name, after) == 0) {
 			return EIO;
 		}
-		if (l->num > 0 &&
-		    bsearch(row.rec.name, l->entries, l->num,
-			    sizeof(l->entries[0]), dfsr_scan_name_cmp) != NULL) {
+		if (dfsr_scan_listed(l, row.rec.name)) {
 			continue;
 		}
 		ret = dfsr_scan_append(j, &j->missing, &j->num_missing,
@@ -236,7 +242,7 @@ static void dfsr_scan_job_fn(void *arg)
 	}
 }
 
-/* ---- the loop ---------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------- */
 
 static void dfsr_scan_next(struct dfsr_folder *f);
 

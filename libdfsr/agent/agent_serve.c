@@ -78,7 +78,7 @@ static int dfsr_serve_link_destructor(struct dfsr_serve_link *link)
 	return 0;
 }
 
-/* ---- who may ask -------------------------------------------------------------------- */
+/* ---- who may ask ------------------------------------------------------- */
 
 static struct dfsr_folder *dfsr_serve_folder(struct dfsr_incoming *in,
 					     struct dfsr_request *req,
@@ -112,7 +112,7 @@ static struct dfsr_folder *dfsr_serve_folder(struct dfsr_incoming *in,
 	return f;
 }
 
-/* ---- SESSION, POLL --------------------------------------------------------------------- */
+/* ---- SESSION, POLL ----------------------------------------------------- */
 
 static void dfsr_serve_push(struct dfsr_request *req, struct dfsr_push *push)
 {
@@ -286,7 +286,7 @@ void dfsr_folder_committed(struct dfsr_folder *f)
 	dfsr_serve_polls(f);
 }
 
-/* ---- jobs --------------------------------------------------------------------------------- */
+/* ---- jobs -------------------------------------------------------------- */
 
 static void dfsr_serve_done(struct tevent_req *subreq);
 
@@ -379,7 +379,7 @@ static void dfsr_serve_done(struct tevent_req *subreq)
 	talloc_free(j);
 }
 
-/* ---- UPDATES -------------------------------------------------------------------------------- */
+/* ---- UPDATES ----------------------------------------------------------- */
 
 struct dfsr_serve_page {
 	struct dfsr_serve_job *j;
@@ -590,7 +590,7 @@ static void dfsr_serve_updates(struct dfsr_incoming *in,
 	dfsr_serve_run(in, j, dfsr_serve_updates_job);
 }
 
-/* ---- OPEN, READ, CLOSE ------------------------------------------------------------------------ */
+/* ---- OPEN, READ, CLOSE ------------------------------------------------- */
 
 static void dfsr_serve_open_job(void *arg)
 {
