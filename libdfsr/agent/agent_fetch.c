@@ -63,6 +63,16 @@ struct dfsr_fetch_job {
 	int err;
 };
 
+/**
+ * Below an item as long as it lives: two partners may offer one version, and
+ * only one of them brings it.
+ */
+struct dfsr_fetch_lock {
+	struct dfsr_fetch_lock *prev, *next;
+	struct dfsr_folder *folder;
+	struct dfsr_id gvsn;
+};
+
 struct dfsr_fetch_state {
 	struct dfsr_session *s;
 	struct dfsr_folder *f;
@@ -182,6 +192,37 @@ static void dfsr_fetch_run(struct tevent_req *req, void (*fn)(void *arg),
 	tevent_req_set_callback(subreq, done, req);
 }
 
+static int dfsr_fetch_lock_destructor(struct dfsr_fetch_lock *lock)
+{
+	DFSR_LIST_REMOVE(lock->folder->fetches, lock);
+	return 0;
+}
+
+/** @return 0, EAGAIN when another session brings this version, ENOMEM */
+static int dfsr_fetch_lock(struct dfsr_folder *f, struct dfsr_item *item)
+{
+	struct dfsr_fetch_lock *lock = NULL;
+
+	if (item->lock != NULL) {
+		return 0;
+	}
+	for (lock = f->fetches; lock != NULL; lock = lock->next) {
+		if (dfsr_id_equal(&lock->gvsn, &item->offer.update.gvsn)) {
+			return EAGAIN;
+		}
+	}
+	lock = talloc_zero(item, struct dfsr_fetch_lock);
+	if (lock == NULL) {
+		return ENOMEM;
+	}
+	lock->folder = f;
+	lock->gvsn = item->offer.update.gvsn;
+	DFSR_LIST_ADD(f->fetches, lock);
+	talloc_set_destructor(lock, dfsr_fetch_lock_destructor);
+	item->lock = lock;
+	return 0;
+}
+
 struct tevent_req *dfsr_fetch_send(TALLOC_CTX *mem_ctx, struct dfsr_session *s,
 				   struct dfsr_item *item,
 				   const struct dfsr_decision *d,
@@ -191,6 +232,7 @@ struct tevent_req *dfsr_fetch_send(TALLOC_CTX *mem_ctx, struct dfsr_session *s,
 	struct tevent_req *req = NULL;
 	struct dfsr_fetch_state *state = NULL;
 	struct dfsr_fetch_job *j = NULL;
+	int ret;
 
 	req = tevent_req_create(mem_ctx, &state, struct dfsr_fetch_state);
 	if (req == NULL) {
@@ -199,6 +241,13 @@ struct tevent_req *dfsr_fetch_send(TALLOC_CTX *mem_ctx, struct dfsr_session *s,
 	state->s = s;
 	state->f = f;
 	state->item = item;
+	ret = dfsr_fetch_lock(f, item);
+	if (ret != 0) {
+		item->err = ret;
+		item->wait = DFSR_WAIT_BUSY;
+		tevent_req_error(req, ret);
+		return tevent_req_post(req, f->agent->ev);
+	}
 	j = talloc_zero(state, struct dfsr_fetch_job);
 	if (tevent_req_nomem(j, req)) {
 		return tevent_req_post(req, f->agent->ev);

@@ -20,8 +20,10 @@
  *   dfsr_install_send ─ unit A ─ steps (worker) ─ unit B ─ drop displaced
  *
  * One batch of a folder is under way at a time: the order of decisions is the
- * order on the disk. The items belong to the session; while the batch is with
- * another thread nobody else touches them.
+ * order on the disk. A batch belongs to its folder, not to the session that
+ * asked for it: once unit A has left redo units it goes on to unit B, even if
+ * the session ends meanwhile. The items go with the batch and come back to the
+ * session, if it is still there.
  */
 
 #include <errno.h>
@@ -32,52 +34,101 @@
 
 #include "agent_install.h"
 
-struct dfsr_install_wait {
-	struct dfsr_install_wait *prev, *next;
-	struct tevent_req *req;
+/** A batch with its place in the folder's queue. */
+struct dfsr_install {
+	struct dfsr_install *prev, *next; /* while it waits for its turn */
+	struct dfsr_folder *folder;
+	struct dfsr_batch *batch;
+	struct tevent_req *outer; /* who waits, NULL if nobody does any more */
+	struct tevent_req *subreq; /* the store or a worker has the batch */
+	bool pooled;		   /* a worker has it */
+	bool waiting;
 };
 
 struct dfsr_install_state {
-	struct dfsr_install_wait wait;
+	struct dfsr_install *in; /* NULL once it is over */
 	struct dfsr_folder *folder;
-	struct dfsr_batch *batch;
-	bool waiting;
-	bool running;
+	struct dfsr_batch *batch; /* handed over when it is over */
 };
 
-static void dfsr_install_begin(struct tevent_req *req);
+static void dfsr_install_drop(struct dfsr_folder *f, struct dfsr_batch *b);
+static void dfsr_install_begin(struct dfsr_install *in);
 static void dfsr_install_planned(struct tevent_req *subreq);
 static void dfsr_install_stepped(struct tevent_req *subreq);
 static void dfsr_install_committed(struct tevent_req *subreq);
 
-static void dfsr_install_next(struct dfsr_folder *f)
+/** The folder is closed under a batch: what it has left are redo units. */
+static int dfsr_install_destructor(struct dfsr_install *in)
 {
-	struct dfsr_install_wait *w = NULL;
+	struct dfsr_install_state *state = NULL;
 
-	f->installing = false;
-	if (f->install_waits == NULL) {
-		return;
+	/* A unit is waited for here; a worker's batch goes to the pool. */
+	TALLOC_FREE(in->subreq);
+	if (!in->pooled) {
+		TALLOC_FREE(in->batch);
 	}
-	for (w = f->install_waits; w->next != NULL; w = w->next) {
-		continue;
+	if (in->outer != NULL) {
+		state = tevent_req_data(in->outer, struct dfsr_install_state);
+		state->in = NULL;
 	}
-	dfsr_install_begin(w->req);
+	return 0;
 }
 
+/** The batch is over: tell who asked, give the turn to the next. */
+static void dfsr_install_end(struct dfsr_install *in, int err)
+{
+	struct dfsr_folder *f = in->folder;
+	struct tevent_req *outer = in->outer;
+	struct dfsr_install_state *state = NULL;
+	struct dfsr_install *next = NULL;
+
+	f->installing = false;
+	if (outer != NULL) {
+		state = tevent_req_data(outer, struct dfsr_install_state);
+		state->in = NULL;
+		state->batch = in->batch;
+	} else if (err == 0) {
+		dfsr_install_drop(f, in->batch);
+	} else {
+		talloc_free(in->batch);
+	}
+	in->batch = NULL;
+	in->outer = NULL;
+	talloc_free(in);
+	for (next = f->install_waits; next != NULL && next->next != NULL;
+	     next = next->next) {
+		continue;
+	}
+	if (next != NULL) {
+		dfsr_install_begin(next);
+	}
+	if (outer == NULL) {
+		return;
+	}
+	if (err != 0) {
+		tevent_req_error(outer, err);
+	} else {
+		tevent_req_done(outer);
+	}
+}
+
+/** Nobody waits any more: what has not begun does not begin. */
 static void dfsr_install_cleanup(struct tevent_req *req,
 				 enum tevent_req_state req_state)
 {
 	struct dfsr_install_state *state =
 		tevent_req_data(req, struct dfsr_install_state);
+	struct dfsr_install *in = state->in;
 
 	(void)req_state;
-	if (state->waiting) {
-		DFSR_LIST_REMOVE(state->folder->install_waits, &state->wait);
-		state->waiting = false;
+	if (in == NULL) {
+		return;
 	}
-	if (state->running) {
-		state->running = false;
-		dfsr_install_next(state->folder);
+	state->in = NULL;
+	in->outer = NULL;
+	if (in->waiting) {
+		DFSR_LIST_REMOVE(in->folder->install_waits, in);
+		talloc_free(in);
 	}
 }
 
@@ -97,29 +148,18 @@ static void dfsr_install_busy(struct dfsr_folder *f, struct dfsr_item *item)
 	dfsr_store_read_end(txn);
 }
 
-struct tevent_req *dfsr_install_send(TALLOC_CTX *mem_ctx,
-				     struct dfsr_folder *f,
-				     const struct dfsr_guid *partner,
-				     const struct dfsr_round *round,
-				     struct dfsr_item **items,
-				     uint32_t num_items)
+static struct dfsr_batch *dfsr_install_batch(struct dfsr_folder *f,
+					     const struct dfsr_guid *partner,
+					     const struct dfsr_round *round,
+					     struct dfsr_item **items,
+					     uint32_t num_items)
 {
-	struct tevent_req *req = NULL;
-	struct dfsr_install_state *state = NULL;
-	struct dfsr_batch *b = NULL;
+	struct dfsr_batch *b = talloc_zero(NULL, struct dfsr_batch);
 	uint32_t i;
 
-	req = tevent_req_create(mem_ctx, &state, struct dfsr_install_state);
-	if (req == NULL) {
+	if (b == NULL) {
 		return NULL;
 	}
-	state->folder = f;
-	state->wait.req = req;
-	b = talloc_zero(NULL, struct dfsr_batch);
-	if (tevent_req_nomem(b, req)) {
-		return tevent_req_post(req, f->agent->ev);
-	}
-	state->batch = b;
 	b->store = f->store;
 	b->apply = f->apply;
 	b->env = f->agent->env;
@@ -135,64 +175,93 @@ struct tevent_req *dfsr_install_send(TALLOC_CTX *mem_ctx,
 	b->p = talloc_zero_array(b, struct dfsr_plan_item, num_items);
 	if (b->server_vv == NULL || b->items == NULL || b->p == NULL) {
 		talloc_free(b);
-		tevent_req_oom(req);
-		return tevent_req_post(req, f->agent->ev);
+		return NULL;
 	}
 	for (i = 0; i < num_items; i++) {
-		/* Owned by the batch until it ends, whatever happens here. */
 		b->items[i] = talloc_steal(b, items[i]);
 	}
+	return b;
+}
+
+struct tevent_req *dfsr_install_send(TALLOC_CTX *mem_ctx,
+				     struct dfsr_folder *f,
+				     const struct dfsr_guid *partner,
+				     const struct dfsr_round *round,
+				     struct dfsr_item **items,
+				     uint32_t num_items)
+{
+	struct tevent_req *req = NULL;
+	struct dfsr_install_state *state = NULL;
+	struct dfsr_install *in = NULL;
+
+	req = tevent_req_create(mem_ctx, &state, struct dfsr_install_state);
+	if (req == NULL) {
+		return NULL;
+	}
+	state->folder = f;
+	in = talloc_zero(f->work, struct dfsr_install);
+	if (tevent_req_nomem(in, req)) {
+		return tevent_req_post(req, f->agent->ev);
+	}
+	in->folder = f;
+	in->batch = dfsr_install_batch(f, partner, round, items, num_items);
+	if (tevent_req_nomem(in->batch, req)) {
+		talloc_free(in);
+		return tevent_req_post(req, f->agent->ev);
+	}
+	talloc_set_destructor(in, dfsr_install_destructor);
+	in->outer = req;
+	state->in = in;
 	tevent_req_set_cleanup_fn(req, dfsr_install_cleanup);
 	if (f->installing) {
-		state->waiting = true;
-		DFSR_LIST_ADD(f->install_waits, &state->wait);
+		in->waiting = true;
+		DFSR_LIST_ADD(f->install_waits, in);
 		return req;
 	}
-	dfsr_install_begin(req);
+	dfsr_install_begin(in);
 	if (!tevent_req_is_in_progress(req)) {
 		return tevent_req_post(req, f->agent->ev);
 	}
 	return req;
 }
 
-static void dfsr_install_begin(struct tevent_req *req)
+static void dfsr_install_begin(struct dfsr_install *in)
 {
-	struct dfsr_install_state *state =
-		tevent_req_data(req, struct dfsr_install_state);
-	struct dfsr_folder *f = state->folder;
+	struct dfsr_folder *f = in->folder;
 	struct tevent_req *subreq = NULL;
 	uint32_t i;
 
-	if (state->waiting) {
-		DFSR_LIST_REMOVE(f->install_waits, &state->wait);
-		state->waiting = false;
+	if (in->waiting) {
+		DFSR_LIST_REMOVE(f->install_waits, in);
+		in->waiting = false;
 	}
 	f->installing = true;
-	state->running = true;
-	for (i = 0; i < state->batch->num; i++) {
-		dfsr_install_busy(f, state->batch->items[i]);
+	for (i = 0; i < in->batch->num; i++) {
+		dfsr_install_busy(f, in->batch->items[i]);
 	}
-	subreq = dfsr_store_unit_send(state, f->agent->ev, f->store,
-				      dfsr_plan_unit, state->batch);
-	if (tevent_req_nomem(subreq, req)) {
+	subreq = dfsr_store_unit_send(in, f->agent->ev, f->store,
+				      dfsr_plan_unit, in->batch);
+	if (subreq == NULL) {
+		dfsr_install_end(in, ENOMEM);
 		return;
 	}
-	tevent_req_set_callback(subreq, dfsr_install_planned, req);
+	in->subreq = subreq;
+	tevent_req_set_callback(subreq, dfsr_install_planned, in);
 }
 
-static void dfsr_install_unit_b(struct tevent_req *req)
+static void dfsr_install_unit_b(struct dfsr_install *in)
 {
-	struct dfsr_install_state *state =
-		tevent_req_data(req, struct dfsr_install_state);
-	struct dfsr_folder *f = state->folder;
 	struct tevent_req *subreq = NULL;
 
-	subreq = dfsr_store_unit_send(state, f->agent->ev, f->store,
-				      dfsr_commit_unit, state->batch);
-	if (tevent_req_nomem(subreq, req)) {
+	subreq = dfsr_store_unit_send(in, in->folder->agent->ev,
+				      in->folder->store, dfsr_commit_unit,
+				      in->batch);
+	if (subreq == NULL) {
+		dfsr_install_end(in, ENOMEM);
 		return;
 	}
-	tevent_req_set_callback(subreq, dfsr_install_committed, req);
+	in->subreq = subreq;
+	tevent_req_set_callback(subreq, dfsr_install_committed, in);
 }
 
 static void dfsr_install_failed(struct dfsr_folder *f, const char *what,
@@ -204,22 +273,20 @@ static void dfsr_install_failed(struct dfsr_folder *f, const char *what,
 
 static void dfsr_install_planned(struct tevent_req *subreq)
 {
-	struct tevent_req *req =
-		tevent_req_callback_data(subreq, struct tevent_req);
-	struct dfsr_install_state *state =
-		tevent_req_data(req, struct dfsr_install_state);
-	struct dfsr_folder *f = state->folder;
-	struct dfsr_batch *b = state->batch;
+	struct dfsr_install *in =
+		tevent_req_callback_data(subreq, struct dfsr_install);
+	struct dfsr_folder *f = in->folder;
+	struct dfsr_batch *b = in->batch;
 	bool touched = false;
 	uint32_t i;
 	int ret;
 
 	ret = dfsr_store_unit_recv(subreq);
-	TALLOC_FREE(subreq);
+	TALLOC_FREE(in->subreq);
 	if (ret != 0) {
 		dfsr_install_failed(f, "the replica database cannot be "
 				    "written", ret);
-		tevent_req_error(req, ret);
+		dfsr_install_end(in, ret);
 		return;
 	}
 	for (i = 0; i < b->num; i++) {
@@ -228,42 +295,44 @@ static void dfsr_install_planned(struct tevent_req *subreq)
 	}
 	if (!touched) {
 		dfsr_folder_committed(f);
-		tevent_req_done(req);
+		dfsr_install_end(in, 0);
 		return;
 	}
 	if (b->num_steps == 0) {
-		dfsr_install_unit_b(req);
+		dfsr_install_unit_b(in);
 		return;
 	}
-	subreq = dfsr_pool_send(state, f->agent->ev, f->agent->pool,
+	subreq = dfsr_pool_send(in, f->agent->ev, f->agent->pool,
 				dfsr_plan_steps_job, b);
-	if (tevent_req_nomem(subreq, req)) {
+	if (subreq == NULL) {
+		dfsr_install_end(in, ENOMEM);
 		return;
 	}
-	tevent_req_set_callback(subreq, dfsr_install_stepped, req);
+	in->subreq = subreq;
+	in->pooled = true;
+	tevent_req_set_callback(subreq, dfsr_install_stepped, in);
 }
 
 static void dfsr_install_stepped(struct tevent_req *subreq)
 {
-	struct tevent_req *req =
-		tevent_req_callback_data(subreq, struct tevent_req);
-	struct dfsr_install_state *state =
-		tevent_req_data(req, struct dfsr_install_state);
+	struct dfsr_install *in =
+		tevent_req_callback_data(subreq, struct dfsr_install);
 	int ret;
 
 	ret = dfsr_pool_recv(subreq, NULL);
-	TALLOC_FREE(subreq);
+	TALLOC_FREE(in->subreq);
+	in->pooled = false;
 	if (ret == 0) {
-		ret = state->batch->steps_err;
+		ret = in->batch->steps_err;
 	}
 	if (ret != 0) {
 		/* Not known to be durable: the redo units tell what to do. */
-		dfsr_install_failed(state->folder, "the content filesystem "
+		dfsr_install_failed(in->folder, "the content filesystem "
 				    "cannot be synced", ret);
-		tevent_req_error(req, ret);
+		dfsr_install_end(in, ret);
 		return;
 	}
-	dfsr_install_unit_b(req);
+	dfsr_install_unit_b(in);
 }
 
 /* ---- after unit B -------------------------------------------------------------------- */
@@ -381,25 +450,23 @@ static void dfsr_install_report(struct dfsr_folder *f, struct dfsr_batch *b)
 
 static void dfsr_install_committed(struct tevent_req *subreq)
 {
-	struct tevent_req *req =
-		tevent_req_callback_data(subreq, struct tevent_req);
-	struct dfsr_install_state *state =
-		tevent_req_data(req, struct dfsr_install_state);
-	struct dfsr_folder *f = state->folder;
+	struct dfsr_install *in =
+		tevent_req_callback_data(subreq, struct dfsr_install);
+	struct dfsr_folder *f = in->folder;
 	int ret;
 
 	ret = dfsr_store_unit_recv(subreq);
-	TALLOC_FREE(subreq);
+	TALLOC_FREE(in->subreq);
 	if (ret != 0) {
 		dfsr_install_failed(f, "the replica database cannot be "
 				    "written", ret);
-		tevent_req_error(req, ret);
+		dfsr_install_end(in, ret);
 		return;
 	}
-	f->installed += state->batch->num;
-	dfsr_install_report(f, state->batch);
+	f->installed += in->batch->num;
+	dfsr_install_report(f, in->batch);
 	dfsr_folder_committed(f);
-	tevent_req_done(req);
+	dfsr_install_end(in, 0);
 }
 
 int dfsr_install_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx)

@@ -300,6 +300,7 @@ static int dfsr_look_one(struct dfsr_look_batch *b, struct dfsr_look_work *w,
 	if (ret != 0) {
 		return ret;
 	}
+	w->holder_gvsn = row.rec.gvsn;
 	if (strcmp(row.rec.name, w->name) == 0) {
 		known = &row.stamp;
 	}

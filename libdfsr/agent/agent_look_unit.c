@@ -27,6 +27,8 @@ struct dfsr_look_ctx {
 	struct dfsr_look_batch *b;
 	struct dfsr_issuer issuer;
 	struct dfsr_view view;
+	uint32_t num_staged;
+	struct dfsr_ident *staged; /* objects that installs are bringing */
 };
 
 /** True while another decision about this UID is being carried out. */
@@ -35,6 +37,47 @@ static bool dfsr_look_locked(struct dfsr_look_ctx *c, const struct dfsr_id *uid)
 	struct dfsr_redo redo;
 
 	return dfsr_store_redo_get(c->txn, uid, &redo) == 0;
+}
+
+/**
+ * An object that an install has put in place and whose record is not stored
+ * yet is not news.
+ */
+static bool dfsr_look_arriving(const struct dfsr_look_ctx *c,
+			       const struct dfsr_ident *ident)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->num_staged; i++) {
+		if (dfsr_ident_equal(&c->staged[i], ident)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int dfsr_look_redos(struct dfsr_look_ctx *c, TALLOC_CTX *mem_ctx)
+{
+	struct dfsr_redo redo;
+	struct dfsr_id at = {0};
+	int ret;
+
+	while ((ret = dfsr_store_redo_next(c->txn, &at, &redo)) == 0) {
+		at = redo.uid;
+		if (dfsr_ident_is_null(&redo.staged_stamp.ident)) {
+			continue;
+		}
+		if (c->num_staged % 64 == 0) {
+			c->staged = talloc_realloc(mem_ctx, c->staged,
+						   struct dfsr_ident,
+						   c->num_staged + 64);
+			if (c->staged == NULL) {
+				return ENOMEM;
+			}
+		}
+		c->staged[c->num_staged++] = redo.staged_stamp.ident;
+	}
+	return ret == ENOENT ? 0 : ret;
 }
 
 /** Store what the engine issued; observed records get the seen identity. */
@@ -248,6 +291,16 @@ static int dfsr_look_apply(struct dfsr_look_ctx *c, struct dfsr_look_work *w)
 		return ret;
 	}
 	have_holder = ret == 0;
+	if (!have_holder) {
+		holder.rec.gvsn = (struct dfsr_id){0};
+	}
+	if (!dfsr_id_equal(&holder.rec.gvsn, &w->holder_gvsn) ||
+	    (w->look.exists &&
+	     dfsr_look_arriving(c, &w->look.stamp.ident))) {
+		/* Something came or went between the look and now. */
+		w->result = DFSR_LOOK_AGAIN;
+		return 0;
+	}
 	if (w->look.exists && w->look.kind == 0) {
 		return 0;
 	}
@@ -305,6 +358,10 @@ int dfsr_look_unit(struct dfsr_store_txn *txn, void *private_data)
 		return ret;
 	}
 	dfsr_store_view(txn, &c.view);
+	ret = dfsr_look_redos(&c, b);
+	if (ret != 0) {
+		return ret;
+	}
 	for (i = 0; i < b->num; i++) {
 		struct dfsr_look_work *w = &b->w[i];
 

@@ -238,8 +238,9 @@ struct dfsr_folder {
 
 	/* installs */
 	bool installing; /* a batch holds the content tree */
-	struct dfsr_install_wait *install_waits;
+	struct dfsr_install *install_waits;
 	uint64_t installed;
+	struct dfsr_fetch_lock *fetches; /* versions that are being brought */
 	struct dfsr_displaced *displaced;
 	struct tevent_timer *displaced_timer;
 
@@ -313,6 +314,8 @@ struct dfsr_look_work {
 	struct dfsr_ident holder_dir;
 	char holder_name[DFSR_NAME_MAX + 1];
 	bool other_name; /* nlink > 1 and the known name still has it */
+	/** GVSN of the record that held the name when it was looked at. */
+	struct dfsr_id holder_gvsn;
 	enum dfsr_look_result looked;
 	/* the unit's */
 	enum dfsr_look_result result;
@@ -495,6 +498,7 @@ struct dfsr_item {
 	int err; /* why it could not be fetched */
 	enum dfsr_wait wait;
 	bool done; /* in the vector */
+	struct dfsr_fetch_lock *lock; /* nobody else brings it meanwhile */
 };
 
 /**

@@ -165,9 +165,12 @@ static void dfsr_redo_judge(struct dfsr_redo_ctx *c)
 	switch (c->redo.step) {
 	case DFSR_REDO_INSTALL:
 	case DFSR_REDO_REPLACE:
-		c->finished = dfsr_redo_is(c, &c->redo.staged_stamp) &&
-			      dfsr_stamp_same_data(&c->stamp,
-						   &c->redo.staged_stamp);
+		c->finished = dfsr_redo_is(c, &c->redo.staged_stamp);
+		if (c->finished && !dfsr_stamp_same_data(
+					   &c->stamp, &c->redo.staged_stamp)) {
+			/* A client was there since: the scan finds it. */
+			c->stamp = c->redo.staged_stamp;
+		}
 		break;
 	case DFSR_REDO_RENAME:
 		c->finished = dfsr_redo_is(c, &c->redo.old_stamp);
@@ -181,14 +184,34 @@ static void dfsr_redo_judge(struct dfsr_redo_ctx *c)
 	}
 }
 
-/** What was displaced and was to be kept is kept now. */
+/** Does the displaced object hold what its row says? */
+static bool dfsr_redo_known(struct dfsr_redo_ctx *c,
+			    const struct dfsr_record *rec)
+{
+	uint8_t content[DFSR_HASH_LEN], meta[DFSR_HASH_LEN];
+	struct dfsr_stamp stamp;
+	int ret;
+
+	ret = dfsr_apply_displaced_read(c, c->f->apply, c->redo.displaced,
+					content, meta, &stamp);
+	if (ret != 0) {
+		return ret == ENOENT;
+	}
+	return memcmp(content, rec->content_hash, DFSR_HASH_LEN) == 0 &&
+	       memcmp(meta, rec->meta_hash, DFSR_HASH_LEN) == 0;
+}
+
+/**
+ * What was displaced is kept now if it was to be kept, or if a client wrote
+ * to it after we had looked at it for the last time.
+ */
 static void dfsr_redo_keep(struct dfsr_redo_ctx *c)
 {
 	struct dfsr_plan_displaced *d = &c->kept;
 	struct dfsr_store_txn *txn = NULL;
-	struct dfsr_row row;
+	struct dfsr_row row = {0};
 
-	if (c->redo.displaced[0] == '\0' || !c->redo.keep_old) {
+	if (c->redo.displaced[0] == '\0') {
 		return;
 	}
 	d->conflict = c->redo.conflict;
@@ -198,6 +221,12 @@ static void dfsr_redo_keep(struct dfsr_redo_ctx *c)
 			d->rec = row.rec;
 		}
 		dfsr_store_read_end(txn);
+	}
+	if (!c->redo.keep_old) {
+		if (dfsr_record_is_dir(&d->rec) || dfsr_redo_known(c, &d->rec)) {
+			return;
+		}
+		d->conflict = DFSR_CONFLICT_REMOTE_UPDATE_LOCAL_UPDATE;
 	}
 	snprintf(d->path, sizeof(d->path), "%s", c->path);
 	d->kept = dfsr_apply_preserve(c->f->apply, DFSR_DIR_DISPLACED,
