@@ -22,6 +22,7 @@
 
 #include "agent_control_state.h"
 #include "agent_event.h"
+#include "agent_scan.h"
 
 /** Most manifest entries of one answer. */
 #define DFSR_PRESERVED_LIST_MAX 100000
@@ -647,24 +648,29 @@ int dfsr_verb_restore_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 int dfsr_verb_resume(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 		     json_t *request, json_t **result, char **why)
 {
-	const struct dfsr_config_group *g = NULL;
-	const struct dfsr_config_folder *cf = NULL;
 	struct dfsr_folder *f = NULL;
-	int ret = dfsr_control_folder(agent->config, request, mem_ctx, &g, &cf,
-				      why);
+	uint64_t missed = 0;
+	int ret = dfsr_state_folder(agent, request, mem_ctx, &f, why);
 
+	if (ret == 0) {
+		ret = dfsr_scan_missed(f, &missed);
+	}
 	if (ret != 0) {
 		return ret;
 	}
-	f = dfsr_folder_find(agent, &cf->guid);
-	if (f == NULL || f->state != DFSR_FOLDER_IN_ERROR) {
-		*why = talloc_asprintf(mem_ctx, "%s/%s does not wait for "
-				       "anything on this node", g->name,
-				       cf->name);
+	if (missed == 0) {
+		*why = talloc_asprintf(mem_ctx,
+				       "%s/%s does not wait for a person on "
+				       "this node%s%s", f->group_name,
+				       f->name, f->error != NULL ? ": " : "",
+				       f->error != NULL ? f->error : "");
 		return ENOENT;
 	}
-	f->scan_trusted = true;
-	*result = json_pack("{s:s}", "resumed", cf->name);
+	if (!dfsr_control_dry_run(request)) {
+		dfsr_scan_trust(f);
+	}
+	*result = json_pack("{s:s, s:I}", "resumed", f->name, "missed",
+			    (json_int_t)missed);
 	return 0;
 }
 

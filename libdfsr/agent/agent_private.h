@@ -468,6 +468,8 @@ struct dfsr_session {
 	struct dfsr_vv *server_vv; /* as of the last answer, or NULL */
 	uint32_t waiting; /* updates that the last round left as holes */
 	bool server_closed;
+	/** server_vv was asked for, not an answer that had waited. */
+	bool fresh;
 };
 
 int dfsr_session_start(struct dfsr_folder *f, struct dfsr_partner *p,

@@ -232,7 +232,8 @@ static struct dfsr_round dfsr_round_now(const struct dfsr_pull_state *state)
 	return (struct dfsr_round){
 		.server_vv = state->server_vv,
 		.server_closed = state->server_closed,
-		.complete = !state->more && !state->incomplete,
+		.complete = !state->more && !state->incomplete &&
+			    state->s->fresh,
 	};
 }
 

@@ -34,7 +34,7 @@
 
 #include <jansson.h>
 
-#include "agent_private.h"
+#include "agent_scan.h"
 
 /** A directory that waits to be listed. */
 struct dfsr_scan_dir {
@@ -333,6 +333,96 @@ static bool dfsr_scan_too_much(struct dfsr_folder *f,
 			       DFSR_SCAN_MISSING_SHARE;
 }
 
+/* ---- too much is missing --------------------------------------------------- */
+
+/** Of the small state: a number of objects, absent for none. */
+#define DFSR_SCAN_MISSED_KEY "scan_missed"
+
+static int dfsr_scan_missed_unit(struct dfsr_store_txn *txn,
+				 void *private_data)
+{
+	const uint64_t *missed = private_data;
+
+	if (*missed == 0) {
+		return dfsr_store_state_del(txn, DFSR_SCAN_MISSED_KEY);
+	}
+	return dfsr_store_state_put(txn, DFSR_SCAN_MISSED_KEY, missed,
+				    sizeof(*missed));
+}
+
+int dfsr_scan_missed(struct dfsr_folder *f, uint64_t *missed)
+{
+	struct dfsr_store_txn *txn = NULL;
+	uint8_t *value = NULL;
+	size_t len = 0;
+	int ret;
+
+	*missed = 0;
+	ret = dfsr_store_read_begin(f->store, &txn);
+	if (ret != 0) {
+		return ret;
+	}
+	ret = dfsr_store_state_get(txn, f, DFSR_SCAN_MISSED_KEY, &value, &len);
+	dfsr_store_read_end(txn);
+	if (ret == 0 && len == sizeof(*missed)) {
+		memcpy(missed, value, sizeof(*missed));
+	} else if (ret == 0) {
+		ret = EIO;
+	}
+	talloc_free(value);
+	return ret == ENOENT ? 0 : ret;
+}
+
+static int dfsr_scan_set_missed(struct dfsr_folder *f, uint64_t missed)
+{
+	uint64_t before = 0;
+	int ret = dfsr_scan_missed(f, &before);
+
+	if (ret != 0 || before == missed) {
+		return ret;
+	}
+	return dfsr_store_unit(f->store, dfsr_scan_missed_unit, &missed);
+}
+
+void dfsr_scan_trust(struct dfsr_folder *f)
+{
+	f->scan_trusted = true;
+	f->scan_again = true;
+	if (f->state != DFSR_FOLDER_IN_ERROR) {
+		dfsr_looks_kick(f);
+	}
+}
+
+static void dfsr_scan_refuse(struct dfsr_folder *f,
+			     const struct dfsr_scan *scan)
+{
+	/* Whoever starts dfsrd anew shall be asked again. */
+	if (dfsr_scan_set_missed(f, scan->num_missing) != 0 ||
+	    dfsr_folder_need_scan(f) != 0) {
+		dfsr_folder_error(f, 2004, "the replica database cannot be "
+				  "written");
+		return;
+	}
+	dfsr_folder_error(f, 4004,
+			  "%llu of %llu objects are missing below %s: nothing "
+			  "was deleted elsewhere; put them back, or confirm "
+			  "with \"samba-dfs recover resume %s %s\"",
+			  (unsigned long long)scan->num_missing,
+			  (unsigned long long)(scan->num_missing +
+					       scan->num_seen),
+			  f->content_path, f->group_name, f->name);
+}
+
+/** What was missed may go, or was little, or is back. */
+static void dfsr_scan_accept(struct dfsr_folder *f)
+{
+	f->scan_trusted = false;
+	if (dfsr_scan_set_missed(f, 0) != 0) {
+		dfsr_folder_error(f, 2004, "the replica database cannot be "
+				  "written");
+	}
+}
+
 static void dfsr_scan_end(struct dfsr_folder *f)
 {
 	struct dfsr_scan *scan = f->scan;
@@ -340,24 +430,21 @@ static void dfsr_scan_end(struct dfsr_folder *f)
 
 	f->scan = NULL;
 	if (dfsr_scan_too_much(f, scan)) {
-		dfsr_folder_error(f, 4004,
-				  "%llu of %llu objects are missing below %s: "
-				  "nothing was deleted elsewhere; put them "
-				  "back, or confirm with \"samba-dfs recover "
-				  "resume\"",
-				  (unsigned long long)scan->num_missing,
-				  (unsigned long long)(scan->num_missing +
-						       scan->num_seen),
-				  f->content_path);
+		dfsr_scan_refuse(f, scan);
 		talloc_free(scan);
 		return;
 	}
 	for (m = scan->missing; m != NULL; m = m->next) {
 		dfsr_look_name(f, &m->dir, m->name);
 	}
+	if (scan->full) {
+		dfsr_scan_accept(f);
+	}
 	talloc_free(scan);
 	dfsr_looks_kick(f);
 }
+
+/* ---- one directory after the other ------------------------------------------- */
 
 static void dfsr_scan_done(struct tevent_req *subreq)
 {

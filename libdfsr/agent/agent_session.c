@@ -25,6 +25,13 @@
  * be done in a round is a hole in our vector, so the next round asks for it
  * again; a session that has holes asks again when something that it waits for
  * may have changed (kick), and in growing intervals.
+ *
+ * An answer that waited at the server may have waited on the way, too: a link
+ * that was down delivers the first change that was made meanwhile, and a
+ * vector that knows of no other. It is good for pulling, but whether a name
+ * is in conflict is judged by a vector that was asked for when nothing else
+ * was left to do (semantics A7). Only asked for, not unchanged: a busy server
+ * must not put a judgement off for ever.
  */
 
 #include <errno.h>
@@ -204,7 +211,8 @@ static void dfsr_session_rounded(struct tevent_req *subreq)
 	} else {
 		dfsr_session_later(s);
 	}
-	dfsr_session_poll(s, s->again);
+	/* What an old vector left open, a new one may decide. */
+	dfsr_session_poll(s, s->again || (waiting > 0 && !s->fresh));
 }
 
 static void dfsr_session_polled(struct tevent_req *subreq)
@@ -257,6 +265,7 @@ static void dfsr_session_poll(struct dfsr_session *s, bool now)
 		return;
 	}
 	s->again = false;
+	s->fresh = msg.generation == 0;
 	dfsr_push_init(&push, s);
 	dfsr_msg_poll_push(&push, &msg);
 	s->req = dfsr_peer_request_send(s, s->folder->agent->ev,
