@@ -69,6 +69,14 @@ class Cut:
             self.lab.alike(60)
 
 
+def uid(host, name):
+    """The UID that has this name on a host, None while nobody has it."""
+    try:
+        return host.cli('idrecord', host.path(name), '--json')['uid']
+    except CliError:
+        return None
+
+
 def later():
     """The next change is newer by the clock."""
     time.sleep(0.02)
@@ -282,10 +290,13 @@ def _(lab):
     a.smb().write('left', b'L')
     a.smb().write('right', b'R')
     lab.alike()
+    left = uid(a, 'left')
     with Cut(lab):
         a.smb().rename('left', 'x')
         a.smb().rename('right', 'left')
         a.smb().rename('x', 'right')
+        # The clock of a version is that of its record.
+        lab.wait_for(lambda: uid(a, 'right') == left)
         later()
         b.smb().write('left', b'L2')
         b.smb().write('right', b'R2')
