@@ -333,7 +333,7 @@ static bool dfsr_scan_too_much(struct dfsr_folder *f,
 			       DFSR_SCAN_MISSING_SHARE;
 }
 
-/* ---- too much is missing --------------------------------------------------- */
+/* ---- too much is missing ----------------------------------------------- */
 
 /** Of the small state: a number of objects, absent for none. */
 #define DFSR_SCAN_MISSED_KEY "scan_missed"
@@ -387,7 +387,7 @@ static int dfsr_scan_set_missed(struct dfsr_folder *f, uint64_t missed)
 void dfsr_scan_trust(struct dfsr_folder *f)
 {
 	f->scan_trusted = true;
-	f->scan_again = true;
+	f->scan_again = f->scan_again || f->scan == NULL || !f->scan->full;
 	if (f->state != DFSR_FOLDER_IN_ERROR) {
 		dfsr_looks_kick(f);
 	}
@@ -444,7 +444,7 @@ static void dfsr_scan_end(struct dfsr_folder *f)
 	dfsr_looks_kick(f);
 }
 
-/* ---- one directory after the other ------------------------------------------- */
+/* ---- one directory after the other ------------------------------------- */
 
 static void dfsr_scan_done(struct tevent_req *subreq)
 {
