@@ -35,7 +35,7 @@ static const struct tool_verb *const nouns[] = {
 	tool_verbs_member,     tool_verbs_membership,
 	tool_verbs_connection, tool_verbs_backlog, tool_verbs_state,
 	tool_verbs_wait,       tool_verbs_events,  tool_verbs_preserved,
-	tool_verbs_filehash,   tool_verbs_idrecord,
+	tool_verbs_recover,    tool_verbs_filehash, tool_verbs_idrecord,
 };
 #define NUM_NOUNS (sizeof(nouns) / sizeof(nouns[0]))
 

@@ -139,6 +139,7 @@ extern const struct tool_verb tool_verbs_state[];
 extern const struct tool_verb tool_verbs_wait[];
 extern const struct tool_verb tool_verbs_events[];
 extern const struct tool_verb tool_verbs_preserved[];
+extern const struct tool_verb tool_verbs_recover[];
 extern const struct tool_verb tool_verbs_filehash[];
 extern const struct tool_verb tool_verbs_idrecord[];
 

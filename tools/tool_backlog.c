@@ -71,6 +71,11 @@ static void print_backlog(struct tool *t, json_t *result)
 	char *size;
 	char *age;
 
+	if (json_is_false(json_object_get(result, "partner_reached"))) {
+		fprintf(stderr, "samba-dfs: %s cannot be asked: counted by "
+			"what it had when it was last heard\n",
+			tool_option(t, "to"));
+	}
 	if (format != NULL) {
 		print_dfsrdiag(t, result);
 		return;

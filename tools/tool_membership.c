@@ -55,7 +55,7 @@ static void print_list(struct tool *t, json_t *result)
 static void print_membership(struct tool *t, json_t *result)
 {
 	(void)t;
-	tool_print_object(json_array_get(result, 0), membership_columns);
+	tool_print_object(result, membership_columns);
 }
 
 static const struct tool_option set_options[] = {

@@ -74,6 +74,15 @@ static void print_token(struct tool *t, json_t *result)
 	       json_string_value(json_object_get(result, "token")));
 }
 
+static void print_joined(struct tool *t, json_t *result)
+{
+	printf("this node %s the configuration of ",
+	       t->dry_run ? "can join" : "has joined");
+	tool_print_text(
+		json_string_value(json_object_get(result, "joined")));
+	printf(": \"samba-dfs node list\" shows its nodes\n");
+}
+
 /* ---- without a daemon ---------------------------------------------------- */
 
 static uint64_t env_now(void *private_data)
@@ -393,7 +402,7 @@ const struct tool_verb tool_verbs_node[] = {
 	 print_token},
 	{"node", "join", "TOKEN", 1, 1,
 	 "Join the configuration of the node that printed the token", true,
-	 NULL, run_join, print_node},
+	 NULL, run_join, print_joined},
 	{"node", "remove", "NODE", 1, 1,
 	 "Remove a node; its key is never admitted again", true, NULL, NULL,
 	 NULL},

@@ -17,6 +17,7 @@
 */
 
 #include <stdio.h>
+#include <stdio.h>
 #include "tool.h"
 
 static const struct tool_column columns[] = {
@@ -30,12 +31,6 @@ static const struct tool_column columns[] = {
 	{NULL, NULL, TOOL_TEXT},
 };
 
-static const struct tool_column restored_columns[] = {
-	{"RESTORED", "path", TOOL_TEXT},
-	{"TO", "to", TOOL_TEXT},
-	{NULL, NULL, TOOL_TEXT},
-};
-
 static void print_list(struct tool *t, json_t *result)
 {
 	(void)t;
@@ -44,22 +39,33 @@ static void print_list(struct tool *t, json_t *result)
 
 static void print_restored(struct tool *t, json_t *result)
 {
-	(void)t;
-	if (json_is_array(result)) {
-		tool_print_table(result, restored_columns);
+	json_t *paths = json_object_get(result, "paths");
+	const char *to = json_string_value(json_object_get(result, "to"));
+	json_t *path;
+	size_t i;
+
+	json_array_foreach(paths, i, path) {
+		printf("%s ", t->dry_run ? "would restore" : "restored");
+		tool_print_text(json_string_value(path));
+		if (to != NULL) {
+			printf(" to ");
+			tool_print_text(to);
+		}
+		putchar('\n');
 	}
 }
 
 static const struct tool_option list_options[] = {
-	{"path", TOOL_VALUE, "PATH", "Only below this path of the folder",
-	 false},
+	{"path", TOOL_VALUE, "PATH",
+	 "Only this path of the folder, and what is below it", false},
 	{NULL, TOOL_FLAG, NULL, NULL, false},
 };
 
 static const struct tool_option restore_options[] = {
-	{"path", TOOL_VALUE, "PATH", "Only below this path of the folder",
+	{"path", TOOL_VALUE, "PATH",
+	 "Only this path of the folder, and what is below it", false},
+	{"id", TOOL_VALUE, "ID", "Only the one with this ID in the list",
 	 false},
-	{"id", TOOL_VALUE, "ID", "Only this one", false},
 	{"all-versions", TOOL_FLAG, NULL, "Not only the newest of each path",
 	 false},
 	{"copy", TOOL_FLAG, NULL, "Keep the preserved file as well", false},
@@ -78,7 +84,8 @@ const struct tool_verb tool_verbs_preserved[] = {
 	 "List the files that lost a conflict, were deleted or were there "
 	 "before", false, list_options, NULL, print_list},
 	{"preserved", "restore", "GROUP FOLDER", 2, 2,
-	 "Bring preserved files back", true, restore_options,
+	 "Bring preserved files back; without --path and --id, all of them",
+	 true, restore_options,
 	 run_restore, print_restored},
 	{.noun = NULL},
 };

@@ -126,6 +126,9 @@ static char *cell(TALLOC_CTX *mem_ctx, json_t *object,
 		free(text);
 		return copy;
 	}
+	if (json_string_length(value) == 0) {
+		return talloc_strdup(mem_ctx, "-");
+	}
 	return printable(mem_ctx, json_string_value(value));
 }
 

@@ -25,15 +25,19 @@ static const struct tool_column folder_columns[] = {
 	{"Folder", "folder", TOOL_TEXT},
 	{"State", "state", TOOL_TEXT},
 	{"Content path", "content_path", TOOL_TEXT},
-	{"Files", "files", TOOL_NUMBER},
-	{"Directories", "directories", TOOL_NUMBER},
+	{"Error", "error", TOOL_TEXT},
+	{"Objects", "objects", TOOL_NUMBER},
 	{"Tombstones", "tombstones", TOOL_NUMBER},
+	{"Installed", "installed", TOOL_NUMBER},
+	{"To be looked at", "looks", TOOL_NUMBER},
+	{"Scanning", "scanning", TOOL_YES},
 	{"Displaced, in use", "displaced", TOOL_NUMBER},
+	{"Waiting updates", "num_holes", TOOL_NUMBER},
 	{NULL, NULL, TOOL_TEXT},
 };
 
 static const struct tool_column hole_columns[] = {
-	{"WAITS", "reason", TOOL_TEXT},
+	{"WAITS FOR", "reason", TOOL_TEXT},
 	{"SINCE", "since", TOOL_TEXT},
 	{"TRIED", "attempts", TOOL_NUMBER},
 	{"ERROR", "error", TOOL_TEXT},
@@ -41,37 +45,33 @@ static const struct tool_column hole_columns[] = {
 	{NULL, NULL, TOOL_TEXT},
 };
 
-static const struct tool_column open_columns[] = {
-	{"OPEN SINCE", "since", TOOL_TEXT},
-	{"PATH", "path", TOOL_TEXT},
-	{NULL, NULL, TOOL_TEXT},
-};
-
-static const struct tool_column update_columns[] = {
-	{"UPDATE", "state", TOOL_TEXT},
-	{"FROM", "from", TOOL_TEXT},
-	{"PATH", "path", TOOL_TEXT},
-	{NULL, NULL, TOOL_TEXT},
-};
-
 static const struct tool_column connection_columns[] = {
-	{"GROUP", "group", TOOL_TEXT},	   {"FROM", "from", TOOL_TEXT},
-	{"TO", "to", TOOL_TEXT},	   {"STATE", "state", TOOL_TEXT},
-	{"SINCE", "since", TOOL_TEXT},	   {"SENT", "sent", TOOL_SIZE},
+	{"GROUP", "group", TOOL_TEXT},
+	{"FOLDER", "folder", TOOL_TEXT},
+	{"FROM", "from", TOOL_TEXT},
+	{"TO", "to", TOOL_TEXT},
+	{"STATE", "state", TOOL_TEXT},
+	{"SINCE", "since", TOOL_TEXT},
+	{"WAITING", "waiting", TOOL_NUMBER},
+	{"SENT", "sent", TOOL_SIZE},
 	{"RECEIVED", "received", TOOL_SIZE},
 	{"LAST ERROR", "last_error", TOOL_TEXT},
 	{NULL, NULL, TOOL_TEXT},
 };
 
-static void print_part(json_t *folder, const char *key,
-		       const struct tool_column *columns)
+static void print_folder(json_t *folder)
 {
-	json_t *rows = json_object_get(folder, key);
+	json_t *holes = json_object_get(folder, "holes");
+	size_t num = json_array_size(holes);
 
-	if (json_array_size(rows) > 0) {
+	json_object_set_new(folder, "num_holes",
+			    json_integer((json_int_t)num));
+	tool_print_object(folder, folder_columns);
+	if (num > 0) {
 		putchar('\n');
-		tool_print_table(rows, columns);
+		tool_print_table(holes, hole_columns);
 	}
+	putchar('\n');
 }
 
 static void print_state(struct tool *t, json_t *result)
@@ -83,11 +83,7 @@ static void print_state(struct tool *t, json_t *result)
 
 	(void)t;
 	json_array_foreach(folders, i, folder) {
-		tool_print_object(folder, folder_columns);
-		print_part(folder, "updates", update_columns);
-		print_part(folder, "holes", hole_columns);
-		print_part(folder, "open", open_columns);
-		putchar('\n');
+		print_folder(folder);
 	}
 	if (json_array_size(folders) == 0) {
 		printf("no folder is replicated on this node\n\n");

@@ -326,7 +326,7 @@ const struct dfsr_verb dfsr_verbs_config[] = {
 	 .args_max = 3,
 	 .fn = dfsr_verb_membership_check},
 	LOCAL("membership", "list", 0, 3, dfsr_verb_membership_list),
-	LOCAL("membership", "show", 3, 3, dfsr_verb_membership_list),
+	LOCAL("membership", "show", 3, 3, dfsr_verb_membership_show),
 	ACTIVE("connection", "create", 1, 1, connection_create),
 	ACTIVE("connection", "modify", 1, 1, connection_modify),
 	ACTIVE("connection", "delete", 1, 1, connection_delete),

@@ -48,6 +48,7 @@ DFSR_VERB_PROTO(folder_list);
 DFSR_VERB_PROTO(folder_show);
 DFSR_VERB_PROTO(member_list);
 DFSR_VERB_PROTO(membership_list);
+DFSR_VERB_PROTO(membership_show);
 DFSR_VERB_PROTO(connection_list);
 /* agent_control_membership.c */
 DFSR_VERB_PROTO(membership_check);

@@ -269,6 +269,20 @@ int dfsr_verb_membership_list(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 	return 0;
 }
 
+int dfsr_verb_membership_show(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
+			      json_t *request, json_t **result, char **why)
+{
+	json_t *list = NULL;
+	int err = dfsr_verb_membership_list(agent, mem_ctx, request, &list,
+					    why);
+
+	if (err == 0) {
+		*result = json_incref(json_array_get(list, 0));
+	}
+	json_decref(list);
+	return err;
+}
+
 int dfsr_verb_connection_list(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 			      json_t *request, json_t **result, char **why)
 {

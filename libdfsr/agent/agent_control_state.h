@@ -31,6 +31,8 @@
 json_t *dfsr_json_time(uint64_t filetime);
 /** A path or name, which may hold any bytes. */
 json_t *dfsr_json_path(const char *path);
+/** {GUID}-vN. A new reference. */
+json_t *dfsr_json_id(const struct dfsr_id *id);
 /** errno of a request that has ended. */
 int dfsr_req_error(struct tevent_req *req);
 /** The folder that GROUP and FOLDER name, open on this node. */
@@ -74,6 +76,10 @@ struct tevent_req *dfsr_verb_filehash_send(TALLOC_CTX *mem_ctx,
 					   json_t *request);
 int dfsr_verb_filehash_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 			    json_t **result, char **why);
+int dfsr_verb_resume(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
+		     json_t *request, json_t **result, char **why);
+
+/* agent_control_preserved.c */
 int dfsr_verb_preserved_list(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 			     json_t *request, json_t **result, char **why);
 struct tevent_req *dfsr_verb_restore_send(TALLOC_CTX *mem_ctx,
@@ -82,8 +88,6 @@ struct tevent_req *dfsr_verb_restore_send(TALLOC_CTX *mem_ctx,
 					  json_t *request);
 int dfsr_verb_restore_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 			   json_t **result, char **why);
-int dfsr_verb_resume(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
-		     json_t *request, json_t **result, char **why);
 
 /* agent_join.c */
 struct tevent_req *dfsr_verb_join_send(TALLOC_CTX *mem_ctx,

@@ -30,6 +30,7 @@ struct dfsr_join_state {
 	struct dfsr_token token;
 	struct dfsr_peer *peer;
 	char *why;
+	bool dry_run; /* as far as the other node's key */
 };
 
 static void dfsr_join_connected(struct tevent_req *subreq);
@@ -72,6 +73,7 @@ struct tevent_req *dfsr_verb_join_send(TALLOC_CTX *mem_ctx,
 	}
 	state->ev = ev;
 	state->agent = agent;
+	state->dry_run = dfsr_control_dry_run(request);
 	if (c->num_nodes > 1 || c->num_groups > 0) {
 		state->why = talloc_strdup(
 			state, "this node belongs to a configuration already "
@@ -115,6 +117,10 @@ static void dfsr_join_connected(struct tevent_req *subreq)
 	TALLOC_FREE(subreq);
 	if (ret != 0) {
 		tevent_req_error(req, ret == EINVAL ? EIO : ret);
+		return;
+	}
+	if (state->dry_run) {
+		tevent_req_done(req);
 		return;
 	}
 	dfsr_peer_set_trusted(state->peer);

@@ -193,7 +193,7 @@ def _(n):
     n.do('member', 'add', 'g', 'FS01')
     n.do('membership', 'set', '--primary', 'g', 'docs', 'fs01',
          '--content-path=' + n.path('docs') + '//', '--enabled=no')
-    row, = n.rows('membership', 'show', 'g', 'docs', 'fs01')
+    row = n.rows('membership', 'show', 'g', 'docs', 'fs01')
     equal(row['content_path'], n.path('docs'))
     equal((row['primary'], row['enabled']), (True, False))
     equal(row['staging_quota'], 4096 << 20)
