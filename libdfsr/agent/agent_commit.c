@@ -204,6 +204,7 @@ static int dfsr_commit_live(struct dfsr_store_txn *txn, struct dfsr_batch *b,
 	}
 	row.put_time = b->env->now(b->env->private_data);
 	dfsr_commit_stamp(b, i, &row);
+	row.stamp.settled = row.stamp.settled || b->fine_times;
 	ret = dfsr_store_row_put(txn, &row);
 	if (ret == 0 && b->initial_sync) {
 		ret = dfsr_store_pre_del(txn, b->p[i].path);

@@ -252,7 +252,8 @@ static void dfsr_folder_close(struct dfsr_folder *f)
 {
 	TALLOC_FREE(f->work);
 	f->scan = NULL;
-	f->looks = f->looks_tail = NULL;
+	f->looks = f->looks_tail = f->looks_later = NULL;
+	f->num_later = 0;
 	f->look_hash = NULL;
 	f->num_looks = 0;
 	f->look_timer = NULL;
@@ -440,7 +441,11 @@ static int dfsr_folder_open(struct dfsr_folder *f, char **why)
 				       strerror(ret));
 		return ret;
 	}
-	ret = dfsr_folder_open_store(f, why);
+	ret = dfsr_fs_fine_times(f->apply->dirfd[DFSR_DIR_STAGING],
+				 &f->fine_times);
+	if (ret == 0) {
+		ret = dfsr_folder_open_store(f, why);
+	}
 	if (ret == 0) {
 		ret = dfsr_folder_bind(f, why);
 	}

@@ -167,6 +167,7 @@ static struct dfsr_batch *dfsr_install_batch(struct dfsr_folder *f,
 	b->partner = *partner;
 	b->initial_sync = f->state == DFSR_FOLDER_INITIAL_SYNC;
 	b->preserve_deleted = f->preserve_deleted;
+	b->fine_times = f->fine_times;
 	b->server_vv = dfsr_vv_copy(b, round->server_vv);
 	b->server_closed = round->server_closed;
 	b->complete = round->complete;

@@ -85,6 +85,7 @@ struct dfsr_batch {
 	struct dfsr_guid partner;
 	bool initial_sync;
 	bool preserve_deleted;
+	bool fine_times;
 	/* the round, copied */
 	struct dfsr_vv *server_vv;
 	bool server_closed;

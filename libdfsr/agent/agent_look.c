@@ -36,7 +36,9 @@
 
 #define DFSR_LOOK_BUCKETS 16384
 /** Pause before something that was not ready is looked at again. */
-#define DFSR_LOOK_RETRY_MS 20
+#define DFSR_LOOK_RETRY_MS 25
+/** Times that something is looked at again because it was unsettled. */
+#define DFSR_LOOK_SETTLE_MAX 3
 
 struct dfsr_look_item {
 	struct dfsr_look_item *next;
@@ -46,6 +48,9 @@ struct dfsr_look_item {
 	bool by_object;
 	char name[]; /* "" if by_object */
 };
+
+static void dfsr_look_retry(struct tevent_context *ev, struct tevent_timer *te,
+			    struct timeval now, void *private_data);
 
 static uint32_t dfsr_look_bucket(const struct dfsr_ident *ident,
 				 const char *name)
@@ -118,6 +123,36 @@ static void dfsr_look_add(struct dfsr_folder *f,
 	f->num_looks++;
 }
 
+/** Look at it again in a moment; others do not wait for it. */
+static void dfsr_look_later(struct dfsr_folder *f,
+			    const struct dfsr_look_work *w)
+{
+	struct dfsr_look_item *item = NULL;
+	const char *name = w->by_object ? "" : w->name;
+	size_t len = strlen(name) + 1;
+
+	item = talloc_zero_size(f->work, sizeof(*item) + len);
+	if (item != NULL && f->look_timer == NULL) {
+		f->look_timer = tevent_add_timer(
+			f->agent->ev, f->work,
+			tevent_timeval_current_ofs(0,
+						   DFSR_LOOK_RETRY_MS * 1000),
+			dfsr_look_retry, f);
+	}
+	if (item == NULL || f->look_timer == NULL) {
+		talloc_free(item);
+		f->scan_again = true;
+		return;
+	}
+	item->ident = w->by_object ? w->object : w->dir;
+	item->by_object = w->by_object;
+	item->attempts = w->attempts + 1;
+	memcpy(item->name, name, len);
+	item->next = f->looks_later;
+	f->looks_later = item;
+	f->num_later++;
+}
+
 /** Forget the head of the queue. */
 static void dfsr_look_shift(struct dfsr_folder *f)
 {
@@ -147,7 +182,7 @@ void dfsr_look_object(struct dfsr_folder *f, const struct dfsr_ident *object)
 
 uint32_t dfsr_looks_pending(const struct dfsr_folder *f)
 {
-	return f->num_looks + (f->looking ? 1 : 0);
+	return f->num_looks + f->num_later + (f->looking ? 1 : 0);
 }
 
 /* ---- the worker ----------------------------------------------------------- */
@@ -320,6 +355,7 @@ static int dfsr_look_one(struct dfsr_look_batch *b, struct dfsr_look_work *w,
 		w->looked = DFSR_LOOK_AGAIN;
 		return 0;
 	}
+	w->look.stamp.settled = w->look.stamp.settled || b->fine_times;
 	dfsr_look_holder(b, w, &row);
 	dfsr_look_links(b, w, &row);
 	return 0;
@@ -388,23 +424,21 @@ static void dfsr_look_retry(struct tevent_context *ev, struct tevent_timer *te,
 			    struct timeval now, void *private_data)
 {
 	struct dfsr_folder *f = private_data;
+	struct dfsr_look_item *item = f->looks_later, *next = NULL;
 
 	(void)ev;
 	(void)te;
 	(void)now;
-	TALLOC_FREE(f->look_timer);
-	dfsr_looks_kick(f);
-}
-
-static void dfsr_look_later(struct dfsr_folder *f)
-{
-	if (f->look_timer != NULL) {
-		return;
+	f->look_timer = NULL;
+	f->looks_later = NULL;
+	f->num_later = 0;
+	for (; item != NULL; item = next) {
+		next = item->next;
+		dfsr_look_add(f, &item->ident, item->by_object, item->name,
+			      item->attempts);
+		talloc_free(item);
 	}
-	f->look_timer = tevent_add_timer(
-		f->agent->ev, f->work,
-		tevent_timeval_current_ofs(0, DFSR_LOOK_RETRY_MS * 1000),
-		dfsr_look_retry, f);
+	dfsr_looks_kick(f);
 }
 
 /** Take the head of the queue into a batch of its own memory. */
@@ -427,6 +461,7 @@ static struct dfsr_look_batch *dfsr_look_take(struct dfsr_folder *f)
 	b->root = f->root;
 	b->apply = f->apply;
 	b->env = f->agent->env;
+	b->fine_times = f->fine_times;
 	b->initial_sync = f->state == DFSR_FOLDER_INITIAL_SYNC;
 	b->fence = f->state == DFSR_FOLDER_INITIALIZED && f->primary
 			   ? DFSR_FENCE_INITIAL_PRIMARY
@@ -444,7 +479,8 @@ static struct dfsr_look_batch *dfsr_look_take(struct dfsr_folder *f)
 		}
 		dfsr_look_shift(f);
 	}
-	b->cursor_set = f->looks == NULL && f->scan == NULL &&
+	b->cursor_set = f->looks == NULL && f->looks_later == NULL &&
+			f->scan == NULL &&
 			!f->scan_again && f->agent->journal != NULL;
 	if (b->cursor_set) {
 		dfsr_journal_reader_cursor(f->agent->journal, &b->cursor);
@@ -458,25 +494,24 @@ void dfsr_looks_kick(struct dfsr_folder *f)
 	struct tevent_req *subreq = NULL;
 
 	if (f->looking || f->look_pause || f->agent->stopping ||
-	    f->look_timer != NULL || f->state == DFSR_FOLDER_IN_ERROR ||
-	    f->store == NULL) {
+	    f->state == DFSR_FOLDER_IN_ERROR || f->store == NULL) {
 		return;
 	}
 	if (f->looks == NULL) {
-		dfsr_folder_settled(f);
+		if (f->looks_later == NULL) {
+			dfsr_folder_settled(f);
+		}
 		return;
 	}
 	b = dfsr_look_take(f);
 	if (b == NULL) {
-		dfsr_look_later(f);
-		return;
+		return; /* the next record or tick kicks again */
 	}
 	subreq = dfsr_pool_send(f->work, f->agent->ev, f->agent->pool,
 				dfsr_look_job, b);
 	if (subreq == NULL) {
 		talloc_free(b);
 		f->scan_again = true;
-		dfsr_look_later(f);
 		return;
 	}
 	tevent_req_set_callback(subreq, dfsr_look_looked, f);
@@ -501,7 +536,6 @@ static void dfsr_look_looked(struct tevent_req *subreq)
 		f->looking = false;
 		f->scan_again = true;
 		TALLOC_FREE(f->look_batch);
-		dfsr_look_later(f);
 		return;
 	}
 	tevent_req_set_callback(subreq, dfsr_look_committed, f);
@@ -522,32 +556,29 @@ static void dfsr_look_failed(struct dfsr_folder *f,
 /** What the unit said of one look. */
 static void dfsr_look_result(struct dfsr_folder *f, struct dfsr_look_work *w)
 {
-	const struct dfsr_ident *ident = w->by_object ? &w->object : &w->dir;
-	const char *name = w->by_object ? "" : w->name;
-
 	if (w->holder_survives) {
 		dfsr_look_name(f, &w->holder_dir, w->holder_name);
 	}
 	switch (w->result) {
 	case DFSR_LOOK_DONE:
+		if (w->look.exists && !w->look.stamp.settled &&
+		    w->attempts < DFSR_LOOK_SETTLE_MAX) {
+			dfsr_look_later(f, w);
+		}
 		break;
 	case DFSR_LOOK_LIST:
 		dfsr_scan_directory(f, &w->look.stamp.ident);
 		break;
 	case DFSR_LOOK_AGAIN:
 		if (w->attempts < DFSR_LOOK_ATTEMPTS_MAX) {
-			dfsr_look_add(f, ident, w->by_object, name,
-				      w->attempts + 1);
-			dfsr_look_later(f);
+			dfsr_look_later(f, w);
 		} else {
 			f->scan_again = true;
 		}
 		break;
 	case DFSR_LOOK_UNKNOWN_PARENT:
 		if (!w->by_object && w->attempts < 3) {
-			dfsr_look_add(f, ident, w->by_object, name,
-				      w->attempts + 1);
-			dfsr_look_later(f);
+			dfsr_look_later(f, w);
 		} else if (!w->by_object) {
 			dfsr_folder_foreign(f, &w->dir);
 		}

@@ -219,10 +219,14 @@ struct dfsr_folder {
 	struct dfsr_store *store;
 	struct dfsr_fs_root *root;
 	struct dfsr_apply *apply;
+	/** The filesystem tells two changes apart, however close. */
+	bool fine_times;
 	struct tevent_timer *retry_timer;
 
 	/* looks */
 	struct dfsr_look_item *looks, *looks_tail;
+	struct dfsr_look_item *looks_later; /* not ready when looked at */
+	uint32_t num_later;
 	struct dfsr_look_batch *look_batch;
 	struct dfsr_look_item **look_hash;
 	uint32_t num_looks;
@@ -328,6 +332,7 @@ struct dfsr_look_batch {
 	struct dfsr_apply *apply;
 	const struct dfsr_env *env;
 	uint64_t fence;
+	bool fine_times;   /* every stamp is settled */
 	bool initial_sync; /* preexisting objects are not looked at */
 	uint32_t num;
 	struct dfsr_look_work *w;

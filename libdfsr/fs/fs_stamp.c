@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
+#include <unistd.h>
 #include "fs_private.h"
 
 #define NSEC_PER_SEC 1000000000LL
@@ -106,4 +107,36 @@ uint8_t dfsr_fs_kind(uint32_t mode)
 	default:
 		return 0;
 	}
+}
+
+/** Times two changes with a look between them are made. */
+#define FS_FINE_TRIES 16
+
+int dfsr_fs_fine_times(int dirfd, bool *fine)
+{
+	struct dfsr_stamp before, after;
+	unsigned i;
+	int fd, ret = 0;
+
+	*fine = false;
+	fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd == -1) {
+		return errno == EOPNOTSUPP || errno == EISDIR ? 0 : errno;
+	}
+	for (i = 0; ret == 0 && i < FS_FINE_TRIES; i++) {
+		ret = pwrite(fd, "x", 1, 0) == 1 ? dfsr_fs_stamp(fd, &before)
+						  : errno;
+		if (ret == 0) {
+			ret = pwrite(fd, "y", 1, 0) == 1
+				      ? dfsr_fs_stamp(fd, &after)
+				      : errno;
+		}
+		if (ret == 0 && before.ctime_sec == after.ctime_sec &&
+		    before.ctime_nsec == after.ctime_nsec) {
+			break;
+		}
+	}
+	close(fd);
+	*fine = ret == 0 && i == FS_FINE_TRIES;
+	return ret;
 }

@@ -87,6 +87,12 @@ int dfsr_fs_stamp_at(int dirfd, const char *name, struct dfsr_stamp *stamp);
  */
 int dfsr_fs_stamp_dev(int dirfd, const char *name, struct dfsr_stamp *stamp,
 		      dev_t *dev);
+/**
+ * Does this filesystem give two changes of one file different times whenever
+ * it was looked at between them (multigrain timestamps, Linux 6.13)? Then no
+ * identity is ever unsettled. Tried with a file without a name in dirfd.
+ */
+int dfsr_fs_fine_times(int dirfd, bool *fine);
 /** DFSR_KIND_* of a mode, 0 for what is not replicated. */
 uint8_t dfsr_fs_kind(uint32_t mode);
 /** File handle of an open object; *len 0 if the filesystem has none. */
