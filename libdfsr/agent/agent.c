@@ -519,6 +519,7 @@ int dfsr_agent_start(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
 	if (agent == NULL) {
 		return ENOMEM;
 	}
+	dfsr_fs_cancel(false);
 	agent->ev = ev;
 	agent->opt = *options;
 	agent->env = dfsr_fs_env();
@@ -551,6 +552,7 @@ int dfsr_agent_start(TALLOC_CTX *mem_ctx, struct tevent_context *ev,
 void dfsr_agent_close(struct dfsr_agent *agent)
 {
 	agent->stopping = true;
+	dfsr_fs_cancel(true);
 	TALLOC_FREE(agent->journal_fde);
 	TALLOC_FREE(agent->journal_timer);
 	TALLOC_FREE(agent->listener);

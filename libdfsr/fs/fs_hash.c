@@ -17,6 +17,7 @@
 */
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/crypto.h>
 #include <stdlib.h>
@@ -99,6 +100,13 @@ int dfsr_fs_hash_bytes(const void *data, size_t len,
 									: 0;
 }
 
+static atomic_bool fs_cancelled;
+
+void dfsr_fs_cancel(bool cancel)
+{
+	atomic_store(&fs_cancelled, cancel);
+}
+
 static ssize_t pread_retry(int fd, void *buf, size_t len, uint64_t ofs)
 {
 	ssize_t got;
@@ -121,6 +129,9 @@ static int hash_run(struct dfsr_hasher *h, int fd, uint8_t *buf, uint64_t *ofs,
 		struct dfsr_stamp now;
 		ssize_t got;
 
+		if (atomic_load(&fs_cancelled)) {
+			return ECANCELED;
+		}
 		if (want > end - *ofs) {
 			want = (size_t)(end - *ofs);
 		}

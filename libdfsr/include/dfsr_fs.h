@@ -149,6 +149,11 @@ int dfsr_hasher_zeroes(struct dfsr_hasher *h, uint64_t len);
 void dfsr_hasher_final(struct dfsr_hasher *h, uint8_t hash[DFSR_HASH_LEN]);
 /** Hash of a whole open file, reading around holes. */
 int dfsr_fs_hash_fd(int fd, uint64_t *size, uint8_t hash[DFSR_HASH_LEN]);
+/**
+ * Let every hash that is under way in this process end soon with ECANCELED: a
+ * stop must not wait for a file of a terabyte.
+ */
+void dfsr_fs_cancel(bool cancel);
 /** Hash of a byte string (symlink targets: content of a symlink). */
 int dfsr_fs_hash_bytes(const void *data, size_t len,
 		       uint8_t hash[DFSR_HASH_LEN]);
