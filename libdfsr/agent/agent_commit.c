@@ -22,7 +22,7 @@
 
 #include "agent_install.h"
 
-/* ---- the worker ------------------------------------------------------------------ */
+/* ---- the worker ---------------------------------------------------------- */
 
 /** A parked object whose new place could not be taken goes back. */
 static void dfsr_steps_unpark(struct dfsr_batch *b, uint32_t failed)
@@ -113,7 +113,7 @@ void dfsr_plan_steps_job(void *arg)
 	}
 }
 
-/* ---- unit B ------------------------------------------------------------------------ */
+/* ---- unit B -------------------------------------------------------------- */
 
 static enum dfsr_wait dfsr_commit_wait(int err)
 {

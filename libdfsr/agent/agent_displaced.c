@@ -91,7 +91,7 @@ static int dfsr_displaced_unpack(const uint8_t *data, size_t len,
 	return dfsr_pull_end(&p);
 }
 
-/* ---- one last look ----------------------------------------------------------------- */
+/* ---- one last look ------------------------------------------------------- */
 
 struct dfsr_displaced_job {
 	struct dfsr_folder *folder; /* for the loop alone */

@@ -91,7 +91,7 @@ static void dfsr_fetch_written(struct tevent_req *subreq);
 static void dfsr_fetch_read(struct tevent_req *req);
 static void dfsr_fetch_data(struct tevent_req *subreq);
 
-/* ---- workers ------------------------------------------------------------------- */
+/* ---- workers ------------------------------------------------------------- */
 
 /** Is an equal object, or one with equal content, at the place already? */
 static void dfsr_fetch_look_job(void *arg)
@@ -175,7 +175,7 @@ static void dfsr_fetch_write_job(void *arg)
 	}
 }
 
-/* ---- the loop -------------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------ */
 
 static void dfsr_fetch_run(struct tevent_req *req, void (*fn)(void *arg),
 			   void (*done)(struct tevent_req *subreq))

@@ -105,7 +105,7 @@ bool dfsr_folder_serves(const struct dfsr_folder *f)
 	       f->state == DFSR_FOLDER_AUTO_RECOVERY;
 }
 
-/* ---- small state -------------------------------------------------------------- */
+/* ---- small state --------------------------------------------------------- */
 
 struct dfsr_folder_put {
 	const char *key;
@@ -173,7 +173,7 @@ int dfsr_folder_need_scan(struct dfsr_folder *f)
 	return dfsr_folder_put(f, "need_scan", &one, sizeof(one));
 }
 
-/* ---- the proof of the root (P9) -------------------------------------------------- */
+/* ---- the proof of the root (P9) ------------------------------------------ */
 
 /** What is stored about the root at creation. */
 struct dfsr_folder_root {
@@ -316,7 +316,7 @@ void dfsr_folder_error(struct dfsr_folder *f, uint32_t event, const char *fmt,
 	}
 }
 
-/* ---- open ------------------------------------------------------------------------- */
+/* ---- open ---------------------------------------------------------------- */
 
 struct dfsr_folder_init {
 	struct dfsr_folder *f;
@@ -530,7 +530,7 @@ void dfsr_folder_run(struct dfsr_folder *f)
 	dfsr_folder_quiesce(f->agent->ev, NULL, tevent_timeval_zero(), f);
 }
 
-/* ---- states ------------------------------------------------------------------------- */
+/* ---- states -------------------------------------------------------------- */
 
 static void dfsr_folder_prove_tick(struct tevent_context *ev,
 				   struct tevent_timer *te, struct timeval now,
@@ -756,7 +756,7 @@ void dfsr_folder_settled(struct dfsr_folder *f)
 	dfsr_folder_scanned(f);
 }
 
-/* ---- odds and ends ----------------------------------------------------------- */
+/* ---- odds and ends ------------------------------------------------------- */
 
 void dfsr_folder_store_cursor(struct dfsr_folder *f)
 {
@@ -816,7 +816,7 @@ void dfsr_folder_look_path(struct dfsr_folder *f, const struct dfsr_record *u)
 	dfsr_looks_kick(f);
 }
 
-/* ---- start and stop -------------------------------------------------------------------- */
+/* ---- start and stop ------------------------------------------------------ */
 
 static int dfsr_folder_destructor(struct dfsr_folder *f)
 {

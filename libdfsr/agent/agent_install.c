@@ -336,7 +336,7 @@ static void dfsr_install_stepped(struct tevent_req *subreq)
 	dfsr_install_unit_b(in);
 }
 
-/* ---- after unit B -------------------------------------------------------------------- */
+/* ---- after unit B -------------------------------------------------------- */
 
 void dfsr_conflict_event(struct dfsr_folder *f,
 			 const struct dfsr_plan_displaced *d,

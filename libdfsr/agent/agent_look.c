@@ -93,8 +93,8 @@ static void dfsr_look_add(struct dfsr_folder *f,
 		return;
 	}
 	if (f->look_hash == NULL) {
-		f->look_hash = talloc_zero_array(f->work, struct dfsr_look_item *,
-						 DFSR_LOOK_BUCKETS);
+		f->look_hash = talloc_zero_array(
+			f->work, struct dfsr_look_item *, DFSR_LOOK_BUCKETS);
 	}
 	if (f->look_hash == NULL || f->num_looks >= DFSR_LOOKS_MAX) {
 		f->scan_again = true;
@@ -185,7 +185,7 @@ uint32_t dfsr_looks_pending(const struct dfsr_folder *f)
 	return f->num_looks + f->num_later + (f->looking ? 1 : 0);
 }
 
-/* ---- the worker ----------------------------------------------------------- */
+/* ---- the worker ---------------------------------------------------------- */
 
 /**
  * Find the path of a look and what the store expects there.
@@ -415,7 +415,7 @@ static void dfsr_look_job(void *arg)
 	}
 }
 
-/* ---- the loop --------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------ */
 
 static void dfsr_look_looked(struct tevent_req *subreq);
 static void dfsr_look_committed(struct tevent_req *subreq);

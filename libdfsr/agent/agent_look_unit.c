@@ -268,71 +268,101 @@ static int dfsr_look_decide(struct dfsr_look_ctx *c, struct dfsr_look_work *w,
 	return ret;
 }
 
+/** What the store knew of the places and objects of one look. */
+struct dfsr_look_facts {
+	struct dfsr_row dir;
+	struct dfsr_row holder;
+	bool have_holder;
+	struct dfsr_row known;
+	bool have_known;
+};
+
+/**
+ * @return 0, or with w->result set EALREADY when there is nothing more to do
+ */
+static int dfsr_look_facts(struct dfsr_look_ctx *c, struct dfsr_look_work *w,
+			   struct dfsr_look_facts *f)
+{
+	int ret;
+
+	ret = dfsr_store_row_by_ident(c->txn, &w->look.parent.ident, &f->dir);
+	if (ret == ENOENT || (ret == 0 && !f->dir.rec.present)) {
+		w->result = DFSR_LOOK_UNKNOWN_PARENT;
+		return EALREADY;
+	}
+	if (ret != 0) {
+		return ret;
+	}
+	ret = dfsr_store_row_by_name(c->txn, &f->dir.rec.uid, w->name,
+				     &f->holder);
+	if (ret != 0 && ret != ENOENT) {
+		return ret;
+	}
+	f->have_holder = ret == 0;
+	if (!f->have_holder) {
+		f->holder.rec.gvsn = (struct dfsr_id){0};
+	}
+	if (!dfsr_id_equal(&f->holder.rec.gvsn, &w->holder_gvsn) ||
+	    (w->look.exists &&
+	     dfsr_look_arriving(c, &w->look.stamp.ident))) {
+		/* Something came or went between the look and now. */
+		w->result = DFSR_LOOK_AGAIN;
+		return EALREADY;
+	}
+	if (w->look.exists && w->look.kind != 0) {
+		return dfsr_look_known(c, w, &f->holder, f->have_holder,
+				       &f->known, &f->have_known);
+	}
+	return 0;
+}
+
+/** Unchanged since the store knew it at this very place. */
+static int dfsr_look_unchanged(struct dfsr_look_ctx *c,
+			       struct dfsr_look_work *w,
+			       const struct dfsr_look_facts *f)
+{
+	if (!f->have_known || !f->have_holder ||
+	    !dfsr_id_equal(&f->known.rec.uid, &f->holder.rec.uid) ||
+	    strcmp(f->holder.rec.name, w->name) != 0) {
+		w->result = DFSR_LOOK_AGAIN;
+		return 0;
+	}
+	return dfsr_look_refresh(c, w, &f->known.rec.uid);
+}
+
 static int dfsr_look_apply(struct dfsr_look_ctx *c, struct dfsr_look_work *w)
 {
-	struct dfsr_row dir, holder, known;
+	struct dfsr_look_facts f = {.have_known = false};
 	struct dfsr_observation obs;
-	bool have_holder, have_known = false;
 	int ret;
 
 	if (w->relpath[0] == '\0') {
 		return dfsr_look_root(c, w);
 	}
-	ret = dfsr_store_row_by_ident(c->txn, &w->look.parent.ident, &dir);
-	if (ret == ENOENT || (ret == 0 && !dir.rec.present)) {
-		w->result = DFSR_LOOK_UNKNOWN_PARENT;
-		return 0;
-	}
+	ret = dfsr_look_facts(c, w, &f);
 	if (ret != 0) {
-		return ret;
-	}
-	ret = dfsr_store_row_by_name(c->txn, &dir.rec.uid, w->name, &holder);
-	if (ret != 0 && ret != ENOENT) {
-		return ret;
-	}
-	have_holder = ret == 0;
-	if (!have_holder) {
-		holder.rec.gvsn = (struct dfsr_id){0};
-	}
-	if (!dfsr_id_equal(&holder.rec.gvsn, &w->holder_gvsn) ||
-	    (w->look.exists &&
-	     dfsr_look_arriving(c, &w->look.stamp.ident))) {
-		/* Something came or went between the look and now. */
-		w->result = DFSR_LOOK_AGAIN;
-		return 0;
+		return ret == EALREADY ? 0 : ret;
 	}
 	if (w->look.exists && w->look.kind == 0) {
 		return 0;
 	}
-	if (w->look.exists) {
-		ret = dfsr_look_known(c, w, &holder, have_holder, &known,
-				      &have_known);
-		if (ret != 0) {
-			return ret;
-		}
-		if (!have_known && dfsr_look_preexisting(c, w)) {
-			return 0;
-		}
-	} else if (!have_holder || strcmp(holder.rec.name, w->name) != 0) {
+	if (w->look.exists && !f.have_known && dfsr_look_preexisting(c, w)) {
+		return 0;
+	}
+	if (!w->look.exists &&
+	    (!f.have_holder || strcmp(f.holder.rec.name, w->name) != 0)) {
 		/* Nothing there, and nothing of that spelling known. */
 		return 0;
 	}
-	if ((have_holder && dfsr_look_locked(c, &holder.rec.uid)) ||
-	    (have_known && dfsr_look_locked(c, &known.rec.uid))) {
+	if ((f.have_holder && dfsr_look_locked(c, &f.holder.rec.uid)) ||
+	    (f.have_known && dfsr_look_locked(c, &f.known.rec.uid))) {
 		w->result = DFSR_LOOK_AGAIN;
 		return 0;
 	}
 	if (w->look.exists && !w->look.hashed) {
-		/* Unchanged since the store knew it at this very place. */
-		if (!have_known || !have_holder ||
-		    !dfsr_id_equal(&known.rec.uid, &holder.rec.uid) ||
-		    strcmp(holder.rec.name, w->name) != 0) {
-			w->result = DFSR_LOOK_AGAIN;
-			return 0;
-		}
-		return dfsr_look_refresh(c, w, &known.rec.uid);
+		return dfsr_look_unchanged(c, w, &f);
 	}
-	dfsr_look_observe(w, &dir, &known, have_known, &obs);
+	dfsr_look_observe(w, &f.dir, &f.known, f.have_known, &obs);
 	return dfsr_look_decide(c, w, &obs);
 }
 

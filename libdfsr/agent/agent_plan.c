@@ -43,7 +43,7 @@ struct dfsr_plan_ctx {
 	uint32_t serial;
 };
 
-/* ---- what needs no disk ------------------------------------------------------- */
+/* ---- what needs no disk -------------------------------------------------- */
 
 static int dfsr_plan_absorb(struct dfsr_plan_ctx *c,
 			    const struct dfsr_record *u)
@@ -112,7 +112,7 @@ static int dfsr_plan_issued(struct dfsr_plan_ctx *c,
 	return ret;
 }
 
-/* ---- steps ------------------------------------------------------------------------ */
+/* ---- steps --------------------------------------------------------------- */
 
 static struct dfsr_apply_step *dfsr_plan_step(struct dfsr_plan_ctx *c,
 					      uint32_t item,
@@ -449,7 +449,7 @@ static int dfsr_plan_loses(struct dfsr_plan_ctx *c, uint32_t i,
 	return ret != 0 ? ret : dfsr_plan_issued(c, &p->d);
 }
 
-/* ---- the unit ---------------------------------------------------------------------- */
+/* ---- the unit ------------------------------------------------------------ */
 
 /** Parked objects leave before anything else of the set moves. */
 static int dfsr_plan_park(struct dfsr_plan_ctx *c, uint32_t i,

@@ -98,7 +98,7 @@ static inline void dfsr_copy_name(char dst[DFSR_NAME_MAX + 1], const char *src)
 		(p)->prev = (p)->next = NULL;           \
 	} while (0)
 
-/* ---- worker threads: agent_pool.c ------------------------------------------ */
+/* ---- worker threads: agent_pool.c ---------------------------------------- */
 
 struct dfsr_pool;
 
@@ -120,7 +120,7 @@ int dfsr_pool_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx);
 /** Wait for all workers and free what nobody waits for any more. */
 void dfsr_pool_drain(struct dfsr_pool *pool);
 
-/* ---- the agent ---------------------------------------------------------------- */
+/* ---- the agent ----------------------------------------------------------- */
 
 struct dfsr_eventlog;
 struct dfsr_folder;
@@ -177,7 +177,7 @@ void dfsr_agent_close(struct dfsr_agent *agent);
 /** Apply the snapshot in agent->config: start, change, stop folders etc. */
 void dfsr_agent_apply_config(struct dfsr_agent *agent);
 
-/* ---- folders: agent_folder.c ---------------------------------------------------- */
+/* ---- folders: agent_folder.c --------------------------------------------- */
 
 /** Windows' states of a replicated folder (WMI DfsrReplicatedFolderInfo). */
 enum dfsr_folder_state {
@@ -283,7 +283,7 @@ bool dfsr_folder_serves(const struct dfsr_folder *f);
 /** Publish the folder table to smbd's modules. */
 int dfsr_agent_publish_folders(struct dfsr_agent *agent);
 
-/* ---- looks: agent_look.c, agent_look_unit.c --------------------------------------- */
+/* ---- looks: agent_look.c, agent_look_unit.c ------------------------------ */
 
 /** Look at a name in a directory; the identity of the directory counts. */
 void dfsr_look_name(struct dfsr_folder *f, const struct dfsr_ident *dir,
@@ -344,7 +344,7 @@ struct dfsr_look_batch {
 /** Engine and store, in the store's thread. */
 int dfsr_look_unit(struct dfsr_store_txn *txn, void *private_data);
 
-/* ---- scans: agent_scan.c ------------------------------------------------------------ */
+/* ---- scans: agent_scan.c ------------------------------------------------- */
 
 /** Compare the whole tree with the store; differences become looks. */
 void dfsr_scan_start(struct dfsr_folder *f);
@@ -363,7 +363,7 @@ bool dfsr_pre_any(struct dfsr_folder *f);
 struct tevent_req *dfsr_sweep_send(TALLOC_CTX *mem_ctx, struct dfsr_folder *f);
 int dfsr_sweep_recv(struct tevent_req *req, uint64_t *kept);
 
-/* ---- journal: agent_journal.c --------------------------------------------------------- */
+/* ---- journal: agent_journal.c -------------------------------------------- */
 
 int dfsr_agent_journal_start(struct dfsr_agent *agent, char **why);
 /** Begin to read; the folders are there and the place has been set. */
@@ -373,7 +373,7 @@ void dfsr_agent_journal_drain(struct dfsr_agent *agent);
 /** True if smbd has this object open for writing. */
 bool dfsr_agent_busy(struct dfsr_agent *agent, const struct dfsr_ident *ident);
 
-/* ---- partners: agent_partner.c ----------------------------------------------------------- */
+/* ---- partners: agent_partner.c ------------------------------------------- */
 
 /** A node that this node dials. */
 struct dfsr_partner {
@@ -417,7 +417,7 @@ struct tevent_req *dfsr_partner_request_send(TALLOC_CTX *mem_ctx,
 int dfsr_partner_request_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 			      uint8_t **body, size_t *len, char **why);
 
-/* ---- serving: agent_incoming.c, agent_serve.c --------------------------------------------- */
+/* ---- serving: agent_incoming.c, agent_serve.c ---------------------------- */
 
 /** A node that has dialled this one. */
 struct dfsr_incoming {
@@ -446,7 +446,7 @@ void dfsr_serve_config_changed(struct dfsr_agent *agent);
 void dfsr_serve_config(struct dfsr_incoming *in, struct dfsr_request *req);
 void dfsr_serve_control(struct dfsr_incoming *in, struct dfsr_request *req);
 
-/* ---- pulling: agent_session.c, agent_fetch.c, agent_install*.c ------------------------------- */
+/* ---- pulling: agent_session.c, agent_fetch.c, agent_install*.c ----------- */
 
 enum dfsr_session_state {
 	DFSR_SESSION_DISCONNECTED,

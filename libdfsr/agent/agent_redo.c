@@ -223,7 +223,8 @@ static void dfsr_redo_keep(struct dfsr_redo_ctx *c)
 		dfsr_store_read_end(txn);
 	}
 	if (!c->redo.keep_old) {
-		if (dfsr_record_is_dir(&d->rec) || dfsr_redo_known(c, &d->rec)) {
+		if (dfsr_record_is_dir(&d->rec) ||
+		    dfsr_redo_known(c, &d->rec)) {
 			return;
 		}
 		d->conflict = DFSR_CONFLICT_REMOTE_UPDATE_LOCAL_UPDATE;

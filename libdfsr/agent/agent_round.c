@@ -105,7 +105,7 @@ struct tevent_req *dfsr_round_send(TALLOC_CTX *mem_ctx,
 	return req;
 }
 
-/* ---- pages ------------------------------------------------------------------------ */
+/* ---- pages --------------------------------------------------------------- */
 
 static void dfsr_round_page(struct tevent_req *req)
 {
@@ -225,7 +225,7 @@ static void dfsr_round_paged(struct tevent_req *subreq)
 	dfsr_round_prepare(req);
 }
 
-/* ---- looking ahead: what has to be fetched ---------------------------------------------- */
+/* ---- looking ahead: what has to be fetched ------------------------------- */
 
 static struct dfsr_round dfsr_round_now(const struct dfsr_pull_state *state)
 {
@@ -406,7 +406,7 @@ static void dfsr_round_fetched(struct tevent_req *subreq)
 	dfsr_round_fetch(req);
 }
 
-/* ---- installing --------------------------------------------------------------------------- */
+/* ---- installing ---------------------------------------------------------- */
 
 static void dfsr_round_install(struct tevent_req *req)
 {
@@ -479,7 +479,7 @@ static void dfsr_round_installed(struct tevent_req *subreq)
 	dfsr_round_end(req);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 struct dfsr_round_close {
 	struct dfsr_vv *vv; /* to be joined, or NULL */

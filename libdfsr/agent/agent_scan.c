@@ -47,6 +47,7 @@ struct dfsr_scan_dir {
 struct dfsr_scan_missing {
 	struct dfsr_scan_missing *next;
 	struct dfsr_ident dir;
+	uint64_t objects; /* it, and what the store has below it */
 	char name[];
 };
 
@@ -72,8 +73,7 @@ struct dfsr_scan_job {
 	bool known;
 	uint32_t num_looks;
 	char **looks; /* names that differ */
-	uint32_t num_missing;
-	char **missing;
+	struct dfsr_scan_missing *missing;
 	uint32_t num_dirs;
 	struct dfsr_ident *dirs;
 	uint32_t seen;
@@ -153,6 +153,87 @@ static int dfsr_scan_name_cmp(const void *key, const void *member)
 	return strcmp(key, e->name);
 }
 
+struct dfsr_scan_weight {
+	struct dfsr_id *dirs; /* still to be counted */
+	size_t num_dirs;
+	uint64_t objects;
+};
+
+static int dfsr_scan_weigh_dir(struct dfsr_scan_weight *w,
+			       struct dfsr_store_txn *txn,
+			       const struct dfsr_id *dir)
+{
+	struct dfsr_row row;
+	char after[DFSR_FOLD_MAX + 1] = "";
+	int ret;
+
+	for (;;) {
+		ret = dfsr_store_next_child(txn, dir, after, &row);
+		if (ret != 0) {
+			return ret == ENOENT ? 0 : ret;
+		}
+		if (dfsr_fold(row.rec.name, after) == 0) {
+			return EIO;
+		}
+		w->objects++;
+		if (row.rec.kind != DFSR_KIND_DIRECTORY) {
+			continue;
+		}
+		if (w->num_dirs == talloc_array_length(w->dirs)) {
+			w->dirs = talloc_realloc(w, w->dirs, struct dfsr_id,
+						 2 * w->num_dirs + 16);
+		}
+		if (w->dirs == NULL) {
+			return ENOMEM;
+		}
+		w->dirs[w->num_dirs++] = row.rec.uid;
+	}
+}
+
+/** How many objects go with one: a directory takes all below with it. */
+static int dfsr_scan_weigh(TALLOC_CTX *mem_ctx, struct dfsr_store_txn *txn,
+			   const struct dfsr_row *row, uint64_t *objects)
+{
+	struct dfsr_scan_weight *w = NULL;
+	struct dfsr_id dir = row->rec.uid;
+	int ret = 0;
+
+	*objects = 1;
+	if (row->rec.kind != DFSR_KIND_DIRECTORY) {
+		return 0;
+	}
+	w = talloc_zero(mem_ctx, struct dfsr_scan_weight);
+	if (w == NULL) {
+		return ENOMEM;
+	}
+	w->objects = 1;
+	ret = dfsr_scan_weigh_dir(w, txn, &dir);
+	while (ret == 0 && w->num_dirs > 0) {
+		dir = w->dirs[--w->num_dirs];
+		ret = dfsr_scan_weigh_dir(w, txn, &dir);
+	}
+	*objects = w->objects;
+	talloc_free(w);
+	return ret;
+}
+
+static int dfsr_scan_miss(struct dfsr_scan_job *j, struct dfsr_store_txn *txn,
+			  const struct dfsr_row *row)
+{
+	struct dfsr_scan_missing *m = NULL;
+	size_t len = strlen(row->rec.name) + 1;
+
+	m = talloc_zero_size(j, sizeof(*m) + len);
+	if (m == NULL) {
+		return ENOMEM;
+	}
+	m->dir = j->ident;
+	memcpy(m->name, row->rec.name, len);
+	m->next = j->missing;
+	j->missing = m;
+	return dfsr_scan_weigh(j, txn, row, &m->objects);
+}
+
 static bool dfsr_scan_listed(const struct dfsr_watch_listing *l,
 			     const char *name)
 {
@@ -181,8 +262,7 @@ static int dfsr_scan_children(struct dfsr_scan_job *j,
 		if (dfsr_scan_listed(l, row.rec.name)) {
 			continue;
 		}
-		ret = dfsr_scan_append(j, &j->missing, &j->num_missing,
-				       row.rec.name);
+		ret = dfsr_scan_miss(j, txn, &row);
 		if (ret != 0) {
 			return ret;
 		}
@@ -303,23 +383,46 @@ void dfsr_scan_directory(struct dfsr_folder *f, const struct dfsr_ident *dir)
 	dfsr_scan_kick(f);
 }
 
-/** Hold a missing name back until the end of a full scan. */
-static void dfsr_scan_hold(struct dfsr_scan *scan, const struct dfsr_ident *dir,
-			   const char *name)
+/** Hold missing names back until the end of a full scan. */
+static void dfsr_scan_hold(struct dfsr_scan *scan, struct dfsr_scan_job *j)
 {
 	struct dfsr_scan_missing *m = NULL;
-	size_t len = strlen(name) + 1;
 
-	m = talloc_zero_size(scan, sizeof(*m) + len);
-	if (m == NULL) {
-		scan->folder->scan_again = true;
+	while ((m = j->missing) != NULL) {
+		j->missing = m->next;
+		m->next = scan->missing;
+		scan->missing = talloc_steal(scan, m);
+		scan->num_missing += m->objects;
+	}
+}
+
+/** A look has moved it meanwhile, or it went away through SMB. */
+static bool dfsr_scan_moved(struct dfsr_store_txn *txn,
+			    const struct dfsr_scan_missing *m)
+{
+	struct dfsr_row dir, row;
+
+	return dfsr_store_row_by_ident(txn, &m->dir, &dir) != 0 ||
+	       dfsr_store_row_by_name(txn, &dir.rec.uid, m->name, &row) != 0 ||
+	       strcmp(row.rec.name, m->name) != 0;
+}
+
+/** Count again what is missing when all looks of the scan are done. */
+static void dfsr_scan_count(struct dfsr_folder *f, struct dfsr_scan *scan)
+{
+	struct dfsr_store_txn *txn = NULL;
+	struct dfsr_scan_missing *m = NULL;
+
+	if (dfsr_store_read_begin(f->store, &txn) != 0) {
 		return;
 	}
-	m->dir = *dir;
-	memcpy(m->name, name, len);
-	m->next = scan->missing;
-	scan->missing = m;
-	scan->num_missing++;
+	scan->num_missing = 0;
+	for (m = scan->missing; m != NULL; m = m->next) {
+		if (!dfsr_scan_moved(txn, m)) {
+			scan->num_missing += m->objects;
+		}
+	}
+	dfsr_store_read_end(txn);
 }
 
 /** True when so much is missing that a person has to be asked. */
@@ -430,6 +533,9 @@ static void dfsr_scan_end(struct dfsr_folder *f)
 
 	f->scan = NULL;
 	if (dfsr_scan_too_much(f, scan)) {
+		dfsr_scan_count(f, scan);
+	}
+	if (dfsr_scan_too_much(f, scan)) {
 		dfsr_scan_refuse(f, scan);
 		talloc_free(scan);
 		return;
@@ -452,6 +558,7 @@ static void dfsr_scan_done(struct tevent_req *subreq)
 		tevent_req_callback_data(subreq, struct dfsr_folder);
 	struct dfsr_scan *scan = f->scan;
 	struct dfsr_scan_job *j = scan->job;
+	struct dfsr_scan_missing *m = NULL;
 	uint32_t i;
 
 	scan->busy = false;
@@ -472,12 +579,11 @@ static void dfsr_scan_done(struct tevent_req *subreq)
 		for (i = 0; i < j->num_looks; i++) {
 			dfsr_look_name(f, &j->ident, j->looks[i]);
 		}
-		for (i = 0; i < j->num_missing; i++) {
-			if (scan->full) {
-				dfsr_scan_hold(scan, &j->ident, j->missing[i]);
-			} else {
-				dfsr_look_name(f, &j->ident, j->missing[i]);
-			}
+		if (scan->full) {
+			dfsr_scan_hold(scan, j);
+		}
+		for (m = j->missing; m != NULL; m = m->next) {
+			dfsr_look_name(f, &m->dir, m->name);
 		}
 		for (i = 0; i < j->num_dirs; i++) {
 			dfsr_scan_push(scan, &j->dirs[i], true);

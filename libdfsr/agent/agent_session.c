@@ -123,7 +123,7 @@ static void dfsr_session_failed(struct dfsr_session *s, const char *why)
 	dfsr_session_later(s);
 }
 
-/* ---- SESSION --------------------------------------------------------------------- */
+/* ---- SESSION ------------------------------------------------------------- */
 
 static void dfsr_session_opened(struct tevent_req *subreq)
 {
@@ -184,7 +184,7 @@ static void dfsr_session_open(struct dfsr_session *s)
 	tevent_req_set_callback(s->req, dfsr_session_opened, s);
 }
 
-/* ---- POLL, and the round that follows ------------------------------------------------- */
+/* ---- POLL, and the round that follows ------------------------------------ */
 
 static void dfsr_session_rounded(struct tevent_req *subreq)
 {
@@ -308,7 +308,7 @@ void dfsr_session_disconnected(struct dfsr_session *s, const char *why)
 	dfsr_session_set(s, DFSR_SESSION_DISCONNECTED);
 }
 
-/* ---- the set of sessions ------------------------------------------------------------------ */
+/* ---- the set of sessions ------------------------------------------------- */
 
 static int dfsr_session_destructor(struct dfsr_session *s)
 {
