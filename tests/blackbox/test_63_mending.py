@@ -196,5 +196,58 @@ def _(lab):
     a.cli('recover', 'resume', GROUP, status=2)
 
 
+def bait(lab):
+    """Something to restore on the first host: that lets it scan."""
+    a, b = lab.hosts
+    a.smb().write('bait', b'x')
+    lab.alike(120)
+    b.smb().unlink('bait')
+    lab.alike()
+
+
+@cases.case('a scan that finds everything elsewhere does not ask')
+def _(lab):
+    a, b = lab.hosts
+    a.smb().mkdir('some')
+    for index in range(MANY):
+        a.smb().write('some/%d' % index, b'')
+    bait(lab)
+    # Behind Samba's back.
+    os.rename(a.path('some'), a.path('many'))
+    restore(a, '--path=bait')
+    lab.wait_for(lambda: b.absent('some') and
+                 len(os.listdir(b.path('many'))) == MANY, 60, host=b)
+    lab.alike(60)
+    equal(a.events(4004), [])
+
+
+@cases.case('a scan that misses too much asks; a restart asks again')
+def _(lab):
+    a, b = lab.hosts
+    bait(lab)
+    shutil.rmtree(a.path('many'))
+    restore(a, '--path=bait')
+    a.wait_event(4004, 'recover resume %s %s' % (GROUP, FOLDER), timeout=30)
+    check('In Error' in a.cli('state'), a.cli('state'))
+    equal(len(os.listdir(b.path('many'))), MANY, 'files on the other one')
+    a.stop('dfsrd')
+    a.start_dfsrd()
+    a.wait_event(4004, 'recover resume', seen=1, timeout=30)
+    equal(len(os.listdir(b.path('many'))), MANY, 'after a restart')
+
+
+@cases.case('recover resume: now they are deleted, and trust ends there')
+def _(lab):
+    a, b = lab.hosts
+    text = a.cli('recover', 'resume', GROUP, FOLDER, '--dry-run')
+    check('would go on' in text and str(MANY + 1) in text, text)
+    text = a.cli('recover', 'resume', GROUP, FOLDER)
+    check('goes on' in text and str(MANY + 1) in text, text)
+    lab.wait_for(lambda: b.absent('many'), 60, host=b)
+    lab.alike(60)
+    text = a.cli('recover', 'resume', GROUP, FOLDER, status=1)
+    check('does not wait' in text, text)
+
+
 if __name__ == '__main__':
     cases.main(lambda: Lab().pair())
