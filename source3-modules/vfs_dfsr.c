@@ -111,7 +111,7 @@ static void dfsr_vfs_wrong_build(TALLOC_CTX *mem_ctx, const char *found)
 	char *dir = talloc_asprintf(mem_ctx, "%s/dfs", lp_state_directory());
 
 	if (dir != NULL) {
-		dfsr_journal_mark_overflow(dir);
+		dfsr_journal_mark_passing(dir);
 	}
 	TALLOC_FREE(dir);
 	DBG_ERR("built for another Samba (build id %s, running %s): changes "

@@ -19,10 +19,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent_event.h"
 #include "agent_private.h"
 
 /** Deaths, sealing and freeing of segments are looked at this often. */
 #define DFSR_JOURNAL_TICK_SEC 1
+/** While a module passes everything through, all is scanned this often. */
+#define DFSR_JOURNAL_PASSING_TICKS 30
 
 /** True if the folder's store knows this directory or object. */
 static bool dfsr_journal_knows(struct dfsr_folder *f,
@@ -115,6 +118,16 @@ static void dfsr_journal_kick(struct dfsr_agent *agent)
 	}
 }
 
+static void dfsr_journal_scan_all(struct dfsr_agent *agent)
+{
+	struct dfsr_folder *f = NULL;
+
+	for (f = agent->folders; f != NULL; f = f->next) {
+		f->scan_again = true;
+		dfsr_looks_kick(f);
+	}
+}
+
 static void dfsr_journal_check_overflow(struct dfsr_agent *agent)
 {
 	struct dfsr_folder *f = NULL;
@@ -122,6 +135,14 @@ static void dfsr_journal_check_overflow(struct dfsr_agent *agent)
 
 	if (number == 0) {
 		return;
+	}
+	if (agent->passing != dfsr_journal_passing(agent->journal)) {
+		agent->passing = dfsr_journal_passing(agent->journal);
+		dfsr_agent_event(agent, DFSR_EVENT_MODULE_MISMATCH, NULL,
+				 "the module of a share was built for another "
+				 "Samba and does nothing: changes are found "
+				 "by scans only; install the module that "
+				 "belongs to this Samba (\"./run install\")");
 	}
 	dfsr_agent_event(agent, 2202, NULL,
 			 "the change journal has overflowed or a writer could "
@@ -133,10 +154,7 @@ static void dfsr_journal_check_overflow(struct dfsr_agent *agent)
 		}
 	}
 	dfsr_journal_overflow_clear(agent->journal, number);
-	for (f = agent->folders; f != NULL; f = f->next) {
-		f->scan_again = true;
-		dfsr_looks_kick(f);
-	}
+	dfsr_journal_scan_all(agent);
 }
 
 void dfsr_agent_journal_drain(struct dfsr_agent *agent)
@@ -207,6 +225,10 @@ static void dfsr_journal_tick(struct tevent_context *ev,
 		return;
 	}
 	dfsr_agent_journal_drain(agent);
+	if (agent->passing != 0 &&
+	    ++agent->ticks % DFSR_JOURNAL_PASSING_TICKS == 0) {
+		dfsr_journal_scan_all(agent);
+	}
 	dfsr_journal_reader_seal(agent->journal, DFSR_JOURNAL_SEGMENT_SIZE);
 	if (dfsr_journal_oldest(agent, &oldest)) {
 		dfsr_journal_reader_free_consumed(agent->journal, &oldest);
@@ -228,6 +250,7 @@ int dfsr_agent_journal_start(struct dfsr_agent *agent, char **why)
 		return ret;
 	}
 	agent->journal_found = found;
+	agent->passing = 0; /* what was said before this start is news */
 	return 0;
 }
 

@@ -149,6 +149,8 @@ struct dfsr_agent {
 	struct dfsr_journal_reader *journal;
 	bool journal_running;
 	uint32_t folder_number;
+	uint64_t passing; /* of the modules, as last told */
+	uint64_t ticks;
 	unsigned journal_found; /* DFSR_JOURNAL_FOUND_* */
 	struct tevent_fd *journal_fde;
 	struct tevent_timer *journal_timer;

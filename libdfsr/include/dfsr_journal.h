@@ -247,8 +247,11 @@ void dfsr_journal_writer_append(struct dfsr_journal_writer *w,
 				struct dfsr_journal_record *rec);
 /** Set the overflow mark: the daemon must scan. */
 void dfsr_journal_writer_overflow(struct dfsr_journal_writer *w);
-/** The same by directory, for a module that may not run. @return errno */
-int dfsr_journal_mark_overflow(const char *dir);
+/**
+ * Say that a module passes everything through because it was built for
+ * another Samba, and set the overflow mark. @return 0 or errno
+ */
+int dfsr_journal_mark_passing(const char *dir);
 
 /* ---- the reader half: dfsrd --------------------------------------------- */
 
@@ -343,5 +346,7 @@ bool dfsr_journal_quiesced(struct dfsr_journal_reader *r,
 uint64_t dfsr_journal_overflow(struct dfsr_journal_reader *r);
 void dfsr_journal_overflow_clear(struct dfsr_journal_reader *r,
 				 uint64_t number);
+/** Times that a module has said that it passes everything through. */
+uint64_t dfsr_journal_passing(struct dfsr_journal_reader *r);
 
 #endif /* __DFSR_JOURNAL_H__ */

@@ -143,6 +143,11 @@ uint64_t dfsr_journal_overflow(struct dfsr_journal_reader *r)
 	return number != atomic_load(&r->page->overflow_seen) ? number : 0;
 }
 
+uint64_t dfsr_journal_passing(struct dfsr_journal_reader *r)
+{
+	return atomic_load(&r->page->passing);
+}
+
 void dfsr_journal_overflow_clear(struct dfsr_journal_reader *r,
 				 uint64_t number)
 {

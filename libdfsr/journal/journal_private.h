@@ -98,7 +98,8 @@ struct journal_control {
 	uint8_t pad2[60];
 	_Atomic uint64_t overflow;
 	_Atomic uint64_t overflow_seen;
-	uint8_t pad3[JOURNAL_CONTROL_HEADER - 4 * 64 + 48];
+	_Atomic uint64_t passing;
+	uint8_t pad3[JOURNAL_CONTROL_HEADER - 4 * 64 + 40];
 	struct journal_slot slots[DFSR_JOURNAL_SLOTS_MAX];
 };
 

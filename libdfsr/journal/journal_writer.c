@@ -337,7 +337,7 @@ void dfsr_journal_writer_overflow(struct dfsr_journal_writer *w)
 	}
 }
 
-int dfsr_journal_mark_overflow(const char *dir)
+int dfsr_journal_mark_passing(const char *dir)
 {
 	struct journal_control *page = NULL;
 	int dirfd = -1;
@@ -352,6 +352,7 @@ int dfsr_journal_mark_overflow(const char *dir)
 	if (ret != 0) {
 		return ret;
 	}
+	atomic_fetch_add(&page->passing, 1);
 	journal_control_overflow(page);
 	journal_control_unmap(fd, page);
 	return 0;

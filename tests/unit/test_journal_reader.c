@@ -809,7 +809,7 @@ static void test_wake_overflow(void **state)
 	(void)state;
 	help_open();
 	help_expect_end();
-	assert_int_equal(dfsr_journal_mark_overflow(h.dir), 0);
+	assert_int_equal(dfsr_journal_mark_passing(h.dir), 0);
 	assert_true(readable(10000));
 	help_expect_end();
 	assert_int_not_equal(dfsr_journal_overflow(h.r), 0);

@@ -28,12 +28,12 @@ static void test_no_page(void **state)
 	(void)state;
 	assert_int_equal(dfsr_journal_writer_open(h.dir, NULL, &w), ENOENT);
 	assert_null(w);
-	assert_int_equal(dfsr_journal_mark_overflow(h.dir), ENOENT);
+	assert_int_equal(dfsr_journal_mark_passing(h.dir), ENOENT);
 	help_open();
 	assert_int_equal(h.found, DFSR_JOURNAL_FOUND_NEW |
 			 DFSR_JOURNAL_FOUND_NEW_BOOT);
 	assert_int_equal(dfsr_journal_writer_open(h.dir, NULL, &w), 0);
-	assert_int_equal(dfsr_journal_mark_overflow(h.dir), 0);
+	assert_int_equal(dfsr_journal_mark_passing(h.dir), 0);
 	assert_int_not_equal(dfsr_journal_overflow(h.r), 0);
 }
 
