@@ -44,6 +44,23 @@ def restore(host, *options, **more):
     return host.cli('preserved', 'restore', GROUP, FOLDER, *options, **more)
 
 
+@cases.case('node join: --dry-run only looks, then it says what it did')
+def _(lab):
+    a, b = lab.hosts
+    token = a.cli('node', 'invite').strip()
+    text = b.cli('node', 'join', token, '--dry-run')
+    check('can join the configuration of ' + a.rep_address in text, text)
+    for host in lab.hosts:
+        equal([row['name'] for row in host.rows('node', 'list')],
+              [host.name], host.name)
+    text = b.cli('node', 'join', token)
+    check('has joined the configuration of ' + a.rep_address in text, text)
+    equal(len(b.rows('node', 'list')), 2)
+    token = a.cli('node', 'invite').strip()
+    check('belongs' in b.cli('node', 'join', token, status=1), 'joined twice')
+    lab.pair(join=False)
+
+
 @cases.case('state as JSON: every key, and counts that are right')
 def _(lab):
     a, b = lab.hosts
@@ -87,15 +104,13 @@ def _(lab):
     check('Files' not in lines, text)
 
 
-@cases.case('node join, membership show: a line, one object')
+@cases.case('membership show: one object')
 def _(lab):
     a, b = lab.hosts
     shown = a.cli('membership', 'show', GROUP, FOLDER, b.name, '--json')
     equal((shown['node'], shown['content_path']), (b.name, b.content))
     check(b.content in a.cli('membership', 'show', GROUP, FOLDER, b.name),
           'text')
-    token = a.cli('node', 'invite').strip()
-    check('belongs' in b.cli('node', 'join', token, status=1), 'joined twice')
 
 
 @cases.case('backlog says so when the receiver is not heard')
@@ -250,4 +265,4 @@ def _(lab):
 
 
 if __name__ == '__main__':
-    cases.main(lambda: Lab().pair())
+    cases.main(Lab)

@@ -149,11 +149,11 @@ class Lab:
 
     # The first replication group
 
-    def pair(self, primary=0, members=None):
+    def pair(self, primary=0, members=None, join=True):
         """Everything replicates with everything: one group, one folder."""
         members = members or self.hosts
         first = members[0]
-        for host in members[1:]:
+        for host in members[1:] if join else ():
             token = first.cli('node', 'invite').strip()
             host.cli('node', 'join', token)
         first.cli('group', 'create', GROUP)
