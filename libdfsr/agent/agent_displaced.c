@@ -19,10 +19,17 @@
 /*
  * An inode that was replaced while a client had it open for writing lies
  * below Displaced until a read lease says that nobody can write to it any
- * more. Then it is looked at for the last time: a version that was to be kept,
- * or that has changed since we knew it, goes to ConflictAndDeleted with its
- * manifest entry; what is equal to a version that was superseded is dropped.
- * The list is stored with the install, so it survives a restart.
+ * more. Then it is looked at for the last time (A8):
+ *
+ *   equal to the version that was superseded → dropped, unless to be kept
+ *   changed, and the last write is older than the version in its place
+ *                                             → it loses: ConflictAndDeleted
+ *   changed, and the last write is newer      → it wins: it gets its place
+ *       back and is looked at as any change; what was there loses
+ *
+ * The list is stored with the install, so it survives a restart. Before an
+ * exchange the entry already says what will lie under its name afterwards, to
+ * be kept; a kill in between keeps the other one, so that neither is lost.
  */
 
 #include <dirent.h>
@@ -101,11 +108,85 @@ struct dfsr_displaced_job {
 	struct dfsr_guid partner;
 	struct dfsr_id winner;
 	struct dfsr_stamp stamp;
+	struct dfsr_store *store;
 	uint64_t now;
 	bool busy;
 	bool changed;
+	bool wins; /* it gets its place back */
+	struct dfsr_row row; /* what is in its place */
+	struct dfsr_ident dir;
+	char *path;
 	int err;
 };
+
+/** FILETIME of the last write to an object. */
+static uint64_t dfsr_displaced_written(const struct dfsr_stamp *stamp)
+{
+	return ((uint64_t)stamp->mtime_sec + 11644473600ULL) * 10000000ULL +
+	       stamp->mtime_nsec / 100;
+}
+
+/** Does the late version win against what is current under its UID? */
+static void dfsr_displaced_compare(struct dfsr_displaced_job *j,
+				   const struct dfsr_stamp *stamp)
+{
+	struct dfsr_store_txn *txn = NULL;
+	struct dfsr_row *dir = talloc_zero(j, struct dfsr_row);
+	int ret;
+
+	if (dir == NULL || dfsr_store_read_begin(j->store, &txn) != 0) {
+		return;
+	}
+	ret = dfsr_store_row_by_uid(txn, &j->d.rec.uid, &j->row);
+	if (ret == 0) {
+		ret = dfsr_store_row_by_uid(txn, &j->row.rec.parent, dir);
+	}
+	if (ret == 0) {
+		ret = dfsr_store_path(txn, j, &j->row.rec.uid, &j->path);
+	}
+	dfsr_store_read_end(txn);
+	j->dir = dir->stamp.ident;
+	j->wins = ret == 0 && j->row.rec.present &&
+		  j->row.rec.kind == DFSR_KIND_FILE &&
+		  dfsr_displaced_written(stamp) > j->row.rec.clock;
+}
+
+/** The exchange, after the entry has been turned round. */
+static void dfsr_displaced_swap_fn(void *arg)
+{
+	struct dfsr_displaced_job *j = arg;
+
+	j->err = dfsr_apply_displaced_swap(j->apply, j->d.name, j->path,
+					   &j->dir, &j->row.stamp);
+	if (j->err != 0) {
+		/* It loses its chance, not its bytes. */
+		j->wins = false;
+	} else {
+		/* The winner has no number yet: its look gives it one. */
+		j->winner = j->d.rec.gvsn;
+		j->d.rec = j->row.rec;
+	}
+	j->err = dfsr_apply_preserve(j->apply, DFSR_DIR_DISPLACED, j->d.name,
+				     DFSR_DIR_CONFLICT, j->d.rec.name,
+				     &j->d.rec.gvsn, j->d.kept_name,
+				     &j->d.size, &j->d.files);
+	j->d.kept = j->err == 0;
+}
+
+/** From now on the entry stands for what is in the place, to be kept. */
+static int dfsr_displaced_turn_unit(struct dfsr_store_txn *txn,
+				    void *private_data)
+{
+	struct dfsr_displaced_job *j = private_data;
+	struct dfsr_plan_displaced turned = j->d;
+	char key[96];
+
+	turned.rec = j->row.rec;
+	turned.keep = true;
+	snprintf(key, sizeof(key), "displaced.%s", j->d.name);
+	return dfsr_displaced_store(txn, key, &turned, &j->partner,
+				    &j->winner, &j->row.stamp);
+}
 
 static void dfsr_displaced_job_fn(void *arg)
 {
@@ -127,6 +208,12 @@ static void dfsr_displaced_job_fn(void *arg)
 	}
 	if (j->d.conflict == DFSR_CONFLICT_NONE) {
 		j->d.conflict = DFSR_CONFLICT_REMOTE_UPDATE_LOCAL_UPDATE;
+	}
+	if (j->changed) {
+		dfsr_displaced_compare(j, &stamp);
+	}
+	if (j->wins) {
+		return;
 	}
 	j->err = dfsr_apply_preserve(j->apply, DFSR_DIR_DISPLACED, j->d.name,
 				     DFSR_DIR_CONFLICT, j->d.rec.name,
@@ -170,7 +257,14 @@ static void dfsr_displaced_stored(struct tevent_req *subreq)
 	ret = dfsr_store_unit_recv(subreq);
 	TALLOC_FREE(subreq);
 	if (ret == 0 && j->d.kept) {
-		dfsr_conflict_event(f, &j->d, &j->partner, &j->winner);
+		dfsr_conflict_event(f, &j->d,
+				    j->wins ? &f->agent->config->self
+					    : &j->partner,
+				    &j->winner);
+	}
+	if (ret == 0 && j->wins) {
+		dfsr_look_name(f, &j->dir, j->row.rec.name);
+		dfsr_looks_kick(f);
 	}
 	if (ret == 0) {
 		DFSR_LIST_REMOVE(f->displaced, j->x);
@@ -181,27 +275,83 @@ static void dfsr_displaced_stored(struct tevent_req *subreq)
 	talloc_free(j);
 }
 
+static void dfsr_displaced_again(struct dfsr_displaced_job *j)
+{
+	j->x->checking = false;
+	talloc_free(j);
+}
+
+/** The manifest entry, and the end of the list's entry. */
+static void dfsr_displaced_finish(struct dfsr_displaced_job *j)
+{
+	struct dfsr_folder *f = j->folder;
+	struct tevent_req *subreq = NULL;
+
+	subreq = dfsr_store_unit_send(f->work, f->agent->ev, f->store,
+				      dfsr_displaced_unit, j);
+	if (subreq == NULL) {
+		dfsr_displaced_again(j);
+		return;
+	}
+	tevent_req_set_callback(subreq, dfsr_displaced_stored, j);
+}
+
+static void dfsr_displaced_swapped(struct tevent_req *subreq)
+{
+	struct dfsr_displaced_job *j =
+		tevent_req_callback_data(subreq, struct dfsr_displaced_job);
+	int ret = dfsr_pool_recv(subreq, j->folder->work);
+
+	TALLOC_FREE(subreq);
+	if (ret != 0 || j->err != 0) {
+		dfsr_displaced_again(j);
+		return;
+	}
+	dfsr_displaced_finish(j);
+}
+
+static void dfsr_displaced_turned(struct tevent_req *subreq)
+{
+	struct dfsr_displaced_job *j =
+		tevent_req_callback_data(subreq, struct dfsr_displaced_job);
+	struct dfsr_folder *f = j->folder;
+	int ret = dfsr_store_unit_recv(subreq);
+
+	TALLOC_FREE(subreq);
+	if (ret == 0) {
+		subreq = dfsr_pool_send(f->work, f->agent->ev, f->agent->pool,
+					dfsr_displaced_swap_fn, j);
+	}
+	if (subreq == NULL) {
+		dfsr_displaced_again(j);
+		return;
+	}
+	tevent_req_set_callback(subreq, dfsr_displaced_swapped, j);
+}
+
 static void dfsr_displaced_looked(struct tevent_req *subreq)
 {
 	struct dfsr_displaced_job *j =
 		tevent_req_callback_data(subreq, struct dfsr_displaced_job);
 	struct dfsr_folder *f = j->folder;
+	int ret = dfsr_pool_recv(subreq, f->work);
 
-	if (dfsr_pool_recv(subreq, f->work) != 0 || j->busy || j->err != 0) {
-		j->x->checking = false;
-		TALLOC_FREE(subreq);
-		talloc_free(j);
-		return;
-	}
 	TALLOC_FREE(subreq);
-	subreq = dfsr_store_unit_send(f->work, f->agent->ev, f->store,
-				      dfsr_displaced_unit, j);
-	if (subreq == NULL) {
-		j->x->checking = false;
-		talloc_free(j);
+	if (ret != 0 || j->busy || j->err != 0) {
+		dfsr_displaced_again(j);
 		return;
 	}
-	tevent_req_set_callback(subreq, dfsr_displaced_stored, j);
+	if (!j->wins) {
+		dfsr_displaced_finish(j);
+		return;
+	}
+	subreq = dfsr_store_unit_send(f->work, f->agent->ev, f->store,
+				      dfsr_displaced_turn_unit, j);
+	if (subreq == NULL) {
+		dfsr_displaced_again(j);
+		return;
+	}
+	tevent_req_set_callback(subreq, dfsr_displaced_turned, j);
 }
 
 static void dfsr_displaced_tick(struct tevent_context *ev,
@@ -238,6 +388,7 @@ void dfsr_displaced_check(struct dfsr_folder *f)
 		j->folder = f;
 		j->x = x;
 		j->apply = f->apply;
+		j->store = f->store;
 		j->d = x->d;
 		j->partner = x->partner;
 		j->winner = x->winner;

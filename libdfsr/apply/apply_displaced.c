@@ -84,6 +84,80 @@ int dfsr_apply_displaced_drop(struct dfsr_apply *apply, const char *name)
 	return apply_tree_remove(apply->dirfd[DFSR_DIR_DISPLACED], name);
 }
 
+/* Make a displaced file durable before it gets its name back. */
+static int displaced_sync(struct dfsr_apply *apply, const char *name)
+{
+	int pathfd = displaced_open(apply, name);
+	int fd, ret = 0;
+
+	if (pathfd == -1) {
+		return errno;
+	}
+	fd = dfsr_fs_reopen(pathfd);
+	if (fd == -1 || fsync(fd) != 0) {
+		ret = errno;
+	}
+	if (fd != -1) {
+		close(fd);
+	}
+	close(pathfd);
+	return ret;
+}
+
+static int swap_at(struct dfsr_apply *apply, const char *name,
+		   const struct apply_place *place,
+		   const struct dfsr_stamp *expect)
+{
+	int dispdir = apply->dirfd[DFSR_DIR_DISPLACED];
+	struct dfsr_stamp now;
+	int fd = -1;
+	int ret;
+
+	ret = apply_expect_open(place->dirfd, place->leaf, expect, &fd, &now);
+	if (ret != 0) {
+		return ret;
+	}
+	close(fd);
+	ret = apply_exchange(dispdir, name, place->dirfd, place->leaf);
+	if (ret != 0) {
+		return ret;
+	}
+	ret = dfsr_fs_stamp_at(dispdir, name, &now);
+	if (ret == 0 && !dfsr_ident_equal(&now.ident, &expect->ident)) {
+		/* A client put something else there in between. */
+		ret = apply_exchange(dispdir, name, place->dirfd, place->leaf);
+		return ret == 0 ? ESTALE : ret;
+	}
+	if (ret == 0 && (fsync(place->dirfd) != 0 || fsync(dispdir) != 0)) {
+		ret = errno;
+	}
+	return ret;
+}
+
+int dfsr_apply_displaced_swap(struct dfsr_apply *apply, const char *name,
+			      const char *path,
+			      const struct dfsr_ident *parent,
+			      const struct dfsr_stamp *expect)
+{
+	struct apply_place place;
+	int ret;
+
+	if (!apply_name_valid(name)) {
+		return EINVAL;
+	}
+	ret = displaced_sync(apply, name);
+	if (ret != 0) {
+		return ret;
+	}
+	ret = apply_place_open(apply, path, parent, &place);
+	if (ret != 0) {
+		return ret;
+	}
+	ret = swap_at(apply, name, &place, expect);
+	apply_place_close(&place);
+	return ret;
+}
+
 int dfsr_apply_undo(struct dfsr_apply *apply, const char *staged,
 		    const char *displaced,
 		    const struct dfsr_ident *staged_ident)

@@ -203,6 +203,18 @@ int dfsr_apply_undo(struct dfsr_apply *apply, const char *staged,
 		    const struct dfsr_ident *staged_ident);
 /** Drop a displaced object (a tree for a directory). */
 int dfsr_apply_displaced_drop(struct dfsr_apply *apply, const char *name);
+/**
+ * A displaced file that was written to after it had been replaced wins after
+ * all: exchange it with what is at the path now, durably. What was there lies
+ * under its name in Displaced then.
+ * @param[in] parent directory of path, checked
+ * @param[in] expect what must be at path
+ * @return 0, ESTALE when something else is there, or an errno
+ */
+int dfsr_apply_displaced_swap(struct dfsr_apply *apply, const char *name,
+			      const char *path,
+			      const struct dfsr_ident *parent,
+			      const struct dfsr_stamp *expect);
 /** Hash and metadata of a displaced object, as dfsr_watch_look would. */
 int dfsr_apply_displaced_read(TALLOC_CTX *mem_ctx, struct dfsr_apply *apply,
 			      const char *name,
