@@ -43,6 +43,7 @@ struct dfsr_redo_ctx {
 	struct dfsr_folder *f;
 	struct dfsr_redo redo;
 	bool finished;
+	bool gone; /* the object has left its place */
 	bool have_stamp;
 	struct dfsr_stamp stamp; /* of the object at its place now */
 	uint8_t fh[DFSR_FH_MAX];
@@ -121,13 +122,43 @@ static void dfsr_redo_unpark(struct dfsr_redo_ctx *c)
 			       &c->kept.size, &c->kept.files) == 0;
 }
 
+/**
+ * Where the object is to be found: a tombstone may carry a later name than
+ * the one under which we have the object.
+ */
+static int dfsr_redo_place(struct dfsr_redo_ctx *c)
+{
+	struct dfsr_store_txn *txn = NULL;
+	struct dfsr_row *row = NULL;
+	int ret;
+
+	if (c->redo.step != DFSR_REDO_DELETE) {
+		return dfsr_redo_path(c->f, &c->redo.update, c->path,
+				      sizeof(c->path));
+	}
+	row = talloc_zero(c, struct dfsr_row);
+	if (row == NULL) {
+		return ENOMEM;
+	}
+	ret = dfsr_store_read_begin(c->f->store, &txn);
+	if (ret == 0) {
+		ret = dfsr_store_row_by_uid(txn, &c->redo.uid, row);
+		dfsr_store_read_end(txn);
+	}
+	if (ret == 0) {
+		ret = dfsr_redo_path(c->f, &row->rec, c->path,
+				     sizeof(c->path));
+	}
+	return ret;
+}
+
 static int dfsr_redo_look(struct dfsr_redo_ctx *c)
 {
 	struct dfsr_fs_root *root = c->f->root;
 	const char *leaf = NULL;
 	int dirfd, fd, ret;
 
-	ret = dfsr_redo_path(c->f, &c->redo.update, c->path, sizeof(c->path));
+	ret = dfsr_redo_place(c);
 	if (ret != 0) {
 		return ret;
 	}
@@ -176,7 +207,9 @@ static void dfsr_redo_judge(struct dfsr_redo_ctx *c)
 		c->finished = dfsr_redo_is(c, &c->redo.old_stamp);
 		break;
 	case DFSR_REDO_DELETE:
-		c->finished = !dfsr_redo_is(c, &c->redo.old_stamp);
+		/* A live update here is one that lost: it is asked for again. */
+		c->gone = !dfsr_redo_is(c, &c->redo.old_stamp);
+		c->finished = c->gone && !c->redo.update.present;
 		break;
 	default:
 		c->finished = false;
@@ -289,7 +322,7 @@ static int dfsr_redo_one(struct dfsr_folder *f, const struct dfsr_redo *redo)
 	if (ret == 0) {
 		dfsr_redo_judge(c);
 	}
-	if (c->finished) {
+	if (c->finished || c->gone) {
 		dfsr_redo_keep(c);
 	} else if (redo->staged[0] != '\0') {
 		dfsr_apply_undo(f->apply, redo->staged, redo->displaced,

@@ -26,8 +26,8 @@ set -eu
 suite=bookworm
 format=sources
 keep=no
-mirror=${MIRROR:-http://deb.debian.org/debian}
-security=${SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+mirror=${MIRROR:-}
+security=${SECURITY_MIRROR:-}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 usage() {
@@ -67,6 +67,20 @@ for tool in debootstrap git unshare; do
 		exit 1
 	}
 done
+
+# Where this machine gets its own Debian from, unless told otherwise.
+site() {
+	# shellcheck disable=SC2016 # these are apt's variables
+	apt-get indextargets --format '$(SITE) $(LABEL)' \
+		"Created-By: Packages" 2>/dev/null |
+		sed -n "s/ $1\$//p" | head -n 1
+}
+[ -n "$mirror" ] || mirror=$(site Debian)
+[ -n "$security" ] || security=$(site Debian-Security)
+if [ -z "$mirror" ] || [ -z "$security" ]; then
+	echo "$0: set MIRROR and SECURITY_MIRROR: apt does not say them" >&2
+	exit 1
+fi
 
 top=$(cd "$(dirname "$0")/../.." && pwd -P)
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/samba-dfs-bare.XXXXXX")
