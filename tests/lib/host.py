@@ -152,6 +152,9 @@ class Host:
         self.namespaces = [
             os.open('/proc/%d/ns/%s' % (self.holder.pid, name), os.O_RDONLY)
             for name in ('net', 'mnt')]
+        # In a chroot the root of a namespace is not ours.
+        self.root = os.open('/proc/%d/root' % self.holder.pid,
+                            os.O_RDONLY | os.O_DIRECTORY)
 
     def cable(self, name):
         """The lab's end of a cable of this host."""
@@ -219,6 +222,8 @@ class Host:
                 kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
             for descriptor in self.namespaces:
                 kernel.setns(descriptor)
+            os.fchdir(self.root)
+            os.chroot('.')
         return move
 
     def run(self, words, input=None, timeout=60, check=True):
@@ -347,7 +352,7 @@ class Host:
                 self.stop(name, timeout=4)
         self.holder.kill()
         self.holder.wait()
-        for descriptor in self.namespaces:
+        for descriptor in self.namespaces + [self.root]:
             os.close(descriptor)
 
     def unmount(self):
