@@ -38,6 +38,7 @@ static const struct tool_column group_columns[] = {
 static const struct tool_column member_columns[] = {
 	{"MEMBER", "node", TOOL_TEXT},
 	{"MEMBERSHIPS", "memberships", TOOL_NUMBER},
+	{"DESCRIPTION", "description", TOOL_TEXT},
 	{NULL, NULL, TOOL_TEXT},
 };
 

@@ -175,6 +175,21 @@ static int member_add(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 				       dfsr_control_arg(request, 1)));
 }
 
+static int member_modify(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
+			 json_t *request, json_t **result, char **why)
+{
+	struct dfsr_change ch =
+		dfsr_control_change(agent, mem_ctx, request, why);
+
+	(void)result;
+	return dfsr_control_changed(
+		agent, request,
+		dfsr_config_member_modify(
+			&ch, dfsr_control_arg(request, 0),
+			dfsr_control_arg(request, 1),
+			dfsr_control_option(request, "description")));
+}
+
 static int member_remove(struct dfsr_agent *agent, TALLOC_CTX *mem_ctx,
 			 json_t *request, json_t **result, char **why)
 {
@@ -309,6 +324,7 @@ const struct dfsr_verb dfsr_verbs_config[] = {
 	LOCAL("folder", "list", 0, 1, dfsr_verb_folder_list),
 	LOCAL("folder", "show", 2, 2, dfsr_verb_folder_show),
 	ACTIVE("member", "add", 2, 2, member_add),
+	ACTIVE("member", "modify", 2, 2, member_modify),
 	ACTIVE("member", "remove", 2, 2, member_remove),
 	LOCAL("member", "list", 0, 1, dfsr_verb_member_list),
 	{.noun = "membership",

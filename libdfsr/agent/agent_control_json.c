@@ -90,6 +90,9 @@ json_t *dfsr_json_member(const struct dfsr_config *config,
 			 const struct dfsr_config_group *group,
 			 const struct dfsr_guid *member)
 {
+	const struct dfsr_config_member *info =
+		dfsr_config_member(group, member);
+	const char *description = info != NULL ? info->description : NULL;
 	uint32_t memberships = 0;
 	uint32_t i;
 
@@ -99,9 +102,11 @@ json_t *dfsr_json_member(const struct dfsr_config *config,
 			memberships += 1;
 		}
 	}
-	return json_pack("{s:s, s:s, s:o, s:i}", "group", group->name, "node",
-			 node_name(config, member), "node_guid",
-			 json_guid(member), "memberships", (int)memberships);
+	return json_pack("{s:s, s:s, s:o, s:s, s:i}", "group", group->name,
+			 "node", node_name(config, member), "node_guid",
+			 json_guid(member), "description",
+			 description != NULL ? description : "",
+			 "memberships", (int)memberships);
 }
 
 json_t *

@@ -68,6 +68,40 @@ int dfsr_config_member_add(const struct dfsr_change *ch, const char *group,
 	return config_end(&c, err);
 }
 
+static int member_modify(struct config_change *c, const char *group,
+			 const char *node, const char *description)
+{
+	const struct dfsr_config_group *g = NULL;
+	const struct dfsr_config_node *n = NULL;
+	struct config_object o;
+	int err = config_need_group(c, group, &g);
+
+	if (err == 0) {
+		err = config_need_member(c, g, node, &n);
+	}
+	if (err == 0) {
+		err = config_check_text(c, "description", description);
+	}
+	if (err != 0) {
+		return err;
+	}
+	config_object_edit(&o, c, config_dn_member(c, g->name, &n->guid));
+	config_put_str(&o, "description", description);
+	return config_object_modify(&o);
+}
+
+int dfsr_config_member_modify(const struct dfsr_change *ch, const char *group,
+			      const char *node, const char *description)
+{
+	struct config_change c;
+	int err = config_begin(&c, ch, false);
+
+	if (err == 0) {
+		err = member_modify(&c, group, node, description);
+	}
+	return config_end(&c, err);
+}
+
 static int member_remove(struct config_change *c, const char *group,
 			 const char *node)
 {

@@ -137,6 +137,20 @@ bool dfsr_config_is_member(const struct dfsr_config_group *g,
 	return false;
 }
 
+const struct dfsr_config_member *
+dfsr_config_member(const struct dfsr_config_group *g,
+		   const struct dfsr_guid *node)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->num_members; i++) {
+		if (dfsr_guid_cmp(&g->member_info[i].node, node) == 0) {
+			return &g->member_info[i];
+		}
+	}
+	return NULL;
+}
+
 const struct dfsr_config_connection *
 dfsr_config_connection(const struct dfsr_config_group *g,
 		       const struct dfsr_guid *from,

@@ -169,6 +169,7 @@ static int load_member(struct config_load *l, struct ldb_message *msg)
 {
 	struct dfsr_config_group *g = group_named(l, msg, MEMBER_GROUP);
 	const struct dfsr_config_node *n;
+	struct dfsr_config_member *info;
 	struct dfsr_guid *members;
 
 	if (g == NULL) {
@@ -189,8 +190,18 @@ static int load_member(struct config_load *l, struct ldb_message *msg)
 		return ENOMEM;
 	}
 	g->members = members;
+	info = talloc_realloc(l->config, g->member_info,
+			      struct dfsr_config_member, g->num_members + 1);
+	if (info == NULL) {
+		return ENOMEM;
+	}
+	g->member_info = info;
+	info = &info[g->num_members];
+	info->node = n->guid;
+	info->description = NULL;
 	members[g->num_members++] = n->guid;
-	return 0;
+	return config_get_str(l, msg, l->config, "description",
+			      DFSR_CONFIG_TEXT_MAX, &info->description);
 }
 
 /** The member that fromServer names, in the same group. */

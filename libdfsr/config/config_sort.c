@@ -65,6 +65,14 @@ static int order_members(const void *a, const void *b, void *config)
 	return order_by_node(config, a, b);
 }
 
+static int order_member_info(const void *a, const void *b, void *config)
+{
+	const struct dfsr_config_member *x = a;
+	const struct dfsr_config_member *y = b;
+
+	return order_by_node(config, &x->node, &y->node);
+}
+
 static int order_memberships(const void *a, const void *b, void *config)
 {
 	const struct dfsr_config_membership *x = a;
@@ -92,6 +100,8 @@ static void sort_group(struct dfsr_config *c, struct dfsr_config_group *g)
 	if (g->num_members > 1) {
 		qsort_r(g->members, g->num_members, sizeof(*g->members),
 			order_members, c);
+		qsort_r(g->member_info, g->num_members,
+			sizeof(*g->member_info), order_member_info, c);
 	}
 	if (g->num_connections > 1) {
 		qsort_r(g->connections, g->num_connections,

@@ -94,12 +94,19 @@ struct dfsr_config_connection {
 	uint64_t rdc_min_kb;
 };
 
+/** What is said about a member (msDFSR-Member). */
+struct dfsr_config_member {
+	struct dfsr_guid node;
+	char *description; /* NULL: none */
+};
+
 struct dfsr_config_group {
 	struct dfsr_guid guid;
 	char *name;
 	char *description;
 	uint32_t num_members;
 	struct dfsr_guid *members; /* node GUIDs */
+	struct dfsr_config_member *member_info; /* of the same, in order */
 	uint32_t num_folders;
 	struct dfsr_config_folder *folders;
 	uint32_t num_connections;
@@ -144,6 +151,9 @@ dfsr_config_membership(const struct dfsr_config_folder *f,
 		       const struct dfsr_guid *node);
 bool dfsr_config_is_member(const struct dfsr_config_group *g,
 			   const struct dfsr_guid *node);
+const struct dfsr_config_member *
+dfsr_config_member(const struct dfsr_config_group *g,
+		   const struct dfsr_guid *node);
 /** The enabled connection from → to, the lowest GUID if there are several. */
 const struct dfsr_config_connection *
 dfsr_config_connection(const struct dfsr_config_group *g,
@@ -250,6 +260,8 @@ int dfsr_config_folder_delete(const struct dfsr_change *ch, const char *group,
 			      const char *folder, bool force);
 int dfsr_config_member_add(const struct dfsr_change *ch, const char *group,
 			   const char *node);
+int dfsr_config_member_modify(const struct dfsr_change *ch, const char *group,
+			      const char *node, const char *description);
 int dfsr_config_member_remove(const struct dfsr_change *ch, const char *group,
 			      const char *node);
 /** What `membership set` may say; unset parts keep what is there. */

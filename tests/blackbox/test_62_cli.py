@@ -213,6 +213,36 @@ def _(n):
         check(n.do(*words).strip(), ' '.join(words))
 
 
+@cases.case('member modify: a description, and without one')
+def _(n):
+    modify = ['member', 'modify', 'g', 'fs01']
+    before = n.configuration()
+    row, = n.rows('member', 'list', 'g')
+    equal(row['description'], '')
+    n.do(*modify, '--description=x', '--dry-run')
+    for status, says, words in (
+            (2, ['description'], modify + ['--description=two\nlines']),
+            (2, ['description'], modify + ['--description=' + 'x' * 1025]),
+            (2, ['--name'], modify + ['--name=x']),
+            (2, ['missing'], ['member', 'modify', 'g', '--description=x']),
+            (1, ['group list'], ['member', 'modify', 'q', 'fs01',
+                                 '--description=x']),
+            (1, ['node list'], ['member', 'modify', 'g', 'fs09',
+                                '--description=x']),
+    ):
+        n.refused(*words, status=status, says=says)
+    equal(n.configuration(), before)
+    n.do(*modify, '--description=Büro 2')
+    row, = n.rows('member', 'list')
+    equal(row['description'], 'Büro 2')
+    equal(n.rows('group', 'show', 'g')['members'], [row])
+    for words in (['member', 'list'], ['group', 'show', 'g']):
+        check('Büro 2' in n.do(*words), ' '.join(words))
+    n.do(*modify, '--description=')
+    row, = n.rows('member', 'list', 'g')
+    equal(row['description'], '')
+
+
 @cases.case('nonsense is one line and changes nothing')
 def _(n):
     before = n.configuration()

@@ -263,6 +263,107 @@ static void test_member(void **state)
 	config_fixture_end(&f);
 }
 
+static const char *described(const struct dfsr_config *c, const char *node)
+{
+	const struct dfsr_config_node *n = dfsr_config_node_by_name(c, node);
+	const struct dfsr_config_member *info =
+		dfsr_config_member(&c->groups[0], &n->guid);
+
+	assert_non_null(info);
+	return info->description;
+}
+
+static void test_member_description(void **state)
+{
+	struct config_fixture f;
+	struct dfsr_config *c;
+	char *text;
+	uint32_t i;
+
+	(void)state;
+	start_group(&f);
+	/* sorted before the others: the texts move along with the members */
+	config_fixture_admit(&f, "a3");
+	CONFIG_DONE(&f, dfsr_config_member_add(&f.ch, "g", "a3"));
+	text = talloc_zero_size(f.mem_ctx, DFSR_CONFIG_TEXT_MAX + 2);
+	memset(text, 'x', DFSR_CONFIG_TEXT_MAX + 1);
+	CONFIG_REFUSED(&f, ENOENT, "group list",
+		       dfsr_config_member_modify(&f.ch, "h", "fs02", "d"));
+	CONFIG_REFUSED(&f, ENOENT, "node list",
+		       dfsr_config_member_modify(&f.ch, "g", "fs09", "d"));
+	CONFIG_REFUSED(&f, EINVAL, "description",
+		       dfsr_config_member_modify(&f.ch, "g", "fs02", "a\nb"));
+	CONFIG_REFUSED(&f, EINVAL, "description",
+		       dfsr_config_member_modify(&f.ch, "g", "fs02", "\xff"));
+	CONFIG_REFUSED(&f, EINVAL, "description",
+		       dfsr_config_member_modify(&f.ch, "g", "fs02", text));
+	text[DFSR_CONFIG_TEXT_MAX] = '\0';
+	CONFIG_DONE(&f, dfsr_config_member_modify(&f.ch, "g", "a3", text));
+	CONFIG_DONE(&f, dfsr_config_member_modify(&f.ch, "G", "FS02",
+						  " Büro 2: oben"));
+	CONFIG_DONE(&f, dfsr_config_member_modify(&f.ch, "g", "fs02", NULL));
+	CONFIG_DONE(&f, dfsr_config_group_modify(&f.ch, "g", "new", NULL));
+	c = config_fixture_load(&f);
+	assert_null(described(c, "fs01"));
+	assert_string_equal(described(c, "fs02"), " Büro 2: oben");
+	assert_string_equal(described(c, "a3"), text);
+	talloc_free(text);
+	for (i = 0; i < c->groups[0].num_members; i++) {
+		assert_int_equal(
+			dfsr_guid_cmp(&c->groups[0].members[i],
+				      &c->groups[0].member_info[i].node),
+			0);
+	}
+	talloc_free(c);
+	CONFIG_DONE(&f, dfsr_config_member_modify(&f.ch, "new", "fs02", ""));
+	CONFIG_DONE(&f, dfsr_config_member_modify(&f.ch, "new", "fs02", ""));
+	/* it belongs to the member, not to the node */
+	CONFIG_DONE(&f, dfsr_config_member_remove(&f.ch, "new", "a3"));
+	CONFIG_REFUSED(&f, ENOENT, "no member",
+		       dfsr_config_member_modify(&f.ch, "new", "a3", "d"));
+	CONFIG_DONE(&f, dfsr_config_member_add(&f.ch, "new", "a3"));
+	c = config_fixture_load(&f);
+	assert_null(described(c, "fs02"));
+	assert_null(described(c, "a3"));
+	talloc_free(c);
+	config_fixture_end(&f);
+}
+
+static void test_member_description_travels(void **state)
+{
+	struct config_fixture a;
+	struct config_fixture b;
+	struct dfsr_config *c;
+	struct dfsr_guid fs02;
+	char *ldif;
+
+	(void)state;
+	start_group(&a);
+	CONFIG_DONE(&a, dfsr_config_member_modify(&a.ch, "g", "fs02", "one"));
+	c = config_fixture_load(&a);
+	fs02 = dfsr_config_node_by_name(c, "fs02")->guid;
+	talloc_free(c);
+	config_fixture_start(&b);
+	ldif = config_fixture_export(&a);
+	CONFIG_DONE(&b, dfsr_config_adopt(&b.ch, &fs02, ldif));
+	talloc_free(ldif);
+	c = config_fixture_load(&b);
+	assert_null(described(c, "fs01"));
+	assert_string_equal(described(c, "fs02"), "one");
+	talloc_free(c);
+	CONFIG_REFUSED(&b, EROFS, "fs01",
+		       dfsr_config_member_modify(&b.ch, "g", "fs02", "two"));
+	CONFIG_DONE(&a, dfsr_config_member_modify(&a.ch, "g", "fs02", "zwölf"));
+	ldif = config_fixture_export(&a);
+	CONFIG_DONE(&b, dfsr_configdb_import(b.db, ldif, b.mem_ctx, &b.why));
+	talloc_free(ldif);
+	c = config_fixture_load(&b);
+	assert_string_equal(described(c, "fs02"), "zwölf");
+	talloc_free(c);
+	config_fixture_end(&a);
+	config_fixture_end(&b);
+}
+
 static void test_membership_words(void **state)
 {
 	static const char *const bad[] = {
@@ -499,6 +600,9 @@ static void test_dry_run(void **state)
 	CONFIG_DONE(&f, dfsr_config_group_create(&f.ch, "h", NULL));
 	CONFIG_DONE(&f, dfsr_config_group_delete(&f.ch, "g", true));
 	CONFIG_DONE(&f, dfsr_config_node_remove(&f.ch, "fs02"));
+	CONFIG_DONE(&f, dfsr_config_member_modify(&f.ch, "g", "fs02", "d"));
+	CONFIG_REFUSED(&f, EINVAL, "description",
+		       dfsr_config_member_modify(&f.ch, "g", "fs02", "\n"));
 	CONFIG_DONE(&f, set_path(&f, "docs", "fs01", "/srv/docs"));
 	CONFIG_REFUSED(&f, EEXIST, "already",
 		       dfsr_config_group_create(&f.ch, "g", NULL));
@@ -552,6 +656,8 @@ int main(void)
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_folder),
 		cmocka_unit_test(test_member),
+		cmocka_unit_test(test_member_description),
+		cmocka_unit_test(test_member_description_travels),
 		cmocka_unit_test(test_membership_words),
 		cmocka_unit_test(test_membership_overlap),
 		cmocka_unit_test(test_membership_values),
