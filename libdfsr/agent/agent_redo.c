@@ -207,7 +207,7 @@ static void dfsr_redo_judge(struct dfsr_redo_ctx *c)
 		c->finished = dfsr_redo_is(c, &c->redo.old_stamp);
 		break;
 	case DFSR_REDO_DELETE:
-		/* A live update here is one that lost: it is asked for again. */
+		/* A live update here has lost: it is asked for again. */
 		c->gone = !dfsr_redo_is(c, &c->redo.old_stamp);
 		c->finished = c->gone && !c->redo.update.present;
 		break;
