@@ -84,6 +84,8 @@ fi
 
 top=$(cd "$(dirname "$0")/../.." && pwd -P)
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/samba-dfs-bare.XXXXXX")
+# A root directory that only root may enter is not a bare Debian.
+chmod 0755 "$root"
 finish() {
 	if [ "$keep" = yes ]; then
 		echo "kept: $root" >&2
