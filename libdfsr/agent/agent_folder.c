@@ -257,6 +257,7 @@ static void dfsr_folder_close(struct dfsr_folder *f)
 	f->look_hash = NULL;
 	f->num_looks = 0;
 	f->look_timer = NULL;
+	f->gather_timer = NULL;
 	f->look_batch = NULL;
 	f->looking = false;
 	f->installing = false;

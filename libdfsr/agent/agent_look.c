@@ -37,6 +37,13 @@
 #define DFSR_LOOK_BUCKETS 16384
 /** Pause before something that was not ready is looked at again. */
 #define DFSR_LOOK_RETRY_MS 25
+/**
+ * Batches do not begin closer than this unless they are large: a client that
+ * makes file after file costs one sync for several of them. A change that
+ * comes alone is looked at at once.
+ */
+#define DFSR_LOOK_GATHER_USEC 4000
+#define DFSR_LOOK_GATHER_ENOUGH 16
 /** Times that something is looked at again because it was unsettled. */
 #define DFSR_LOOK_SETTLE_MAX 3
 
@@ -488,6 +495,40 @@ static struct dfsr_look_batch *dfsr_look_take(struct dfsr_folder *f)
 	return b;
 }
 
+static void dfsr_look_gathered(struct tevent_context *ev,
+			       struct tevent_timer *te, struct timeval now,
+			       void *private_data)
+{
+	struct dfsr_folder *f = private_data;
+
+	(void)ev;
+	(void)te;
+	(void)now;
+	f->gather_timer = NULL;
+	dfsr_looks_kick(f);
+}
+
+/** True if the batch waits a moment for others to come. */
+static bool dfsr_look_gather(struct dfsr_folder *f)
+{
+	struct timeval now = tevent_timeval_current();
+	struct timeval next = tevent_timeval_add(&f->look_began, 0,
+						 DFSR_LOOK_GATHER_USEC);
+
+	if (f->gather_timer != NULL) {
+		return true;
+	}
+	if (f->num_looks >= DFSR_LOOK_GATHER_ENOUGH ||
+	    tevent_timeval_compare(&now, &next) >= 0 ||
+	    tevent_timeval_compare(&now, &f->look_began) < 0) {
+		f->look_began = now;
+		return false;
+	}
+	f->gather_timer = tevent_add_timer(f->agent->ev, f->work, next,
+					   dfsr_look_gathered, f);
+	return f->gather_timer != NULL;
+}
+
 void dfsr_looks_kick(struct dfsr_folder *f)
 {
 	struct dfsr_look_batch *b = NULL;
@@ -501,6 +542,9 @@ void dfsr_looks_kick(struct dfsr_folder *f)
 		if (f->looks_later == NULL) {
 			dfsr_folder_settled(f);
 		}
+		return;
+	}
+	if (dfsr_look_gather(f)) {
 		return;
 	}
 	b = dfsr_look_take(f);

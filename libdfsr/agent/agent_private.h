@@ -235,6 +235,8 @@ struct dfsr_folder {
 	bool looking;	 /* a batch is under way */
 	bool look_pause; /* between proof and scan */
 	struct tevent_timer *look_timer;
+	struct tevent_timer *gather_timer;
+	struct timeval look_began; /* the last batch */
 	struct dfsr_ident *foreign; /* DFSR_FOREIGN_MAX, by inode */
 	struct dfsr_scan *scan;
 	bool scan_again;
