@@ -17,14 +17,9 @@
 */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/crypto.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 #include "fs_private.h"
 
 /** Seconds from 1601-01-01 to 1970-01-01. */
@@ -68,27 +63,4 @@ static const struct dfsr_env fs_env = {
 const struct dfsr_env *dfsr_fs_env(void)
 {
 	return &fs_env;
-}
-
-int dfsr_fs_boot_id(struct dfsr_guid *boot)
-{
-	char buf[DFSR_GUID_STRLEN];
-	ssize_t len;
-	int ret = 0;
-	int fd;
-
-	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	if (fd == -1) {
-		return errno;
-	}
-	len = read(fd, buf, DFSR_GUID_STRLEN - 1);
-	if (len == -1) {
-		ret = errno;
-	}
-	close(fd);
-	if (ret != 0) {
-		return ret;
-	}
-	buf[len] = '\0';
-	return dfsr_guid_parse(buf, boot);
 }

@@ -183,7 +183,5 @@ int dfsr_fs_object_read(TALLOC_CTX *mem_ctx, int pathfd, int dirfd,
 
 /** FILETIME now, and random bytes: the real struct dfsr_env. */
 const struct dfsr_env *dfsr_fs_env(void);
-/** The kernel's boot id as a GUID. */
-int dfsr_fs_boot_id(struct dfsr_guid *boot);
 
 #endif /* __DFSR_FS_H__ */
