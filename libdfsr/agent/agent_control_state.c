@@ -143,17 +143,6 @@ int dfsr_agent_forward_recv(struct tevent_req *req, json_t **answer)
 	return ret;
 }
 
-int dfsr_req_error(struct tevent_req *req)
-{
-	enum tevent_req_state req_state;
-	uint64_t err = 0;
-
-	if (!tevent_req_is_error(req, &req_state, &err)) {
-		return 0;
-	}
-	return req_state == TEVENT_REQ_USER_ERROR ? (int)err : ENOMEM;
-}
-
 /* ---- the folder of a request ------------------------------------------- */
 
 int dfsr_state_folder(struct dfsr_agent *agent, json_t *request,

@@ -33,8 +33,6 @@ json_t *dfsr_json_time(uint64_t filetime);
 json_t *dfsr_json_path(const char *path);
 /** {GUID}-vN. A new reference. */
 json_t *dfsr_json_id(const struct dfsr_id *id);
-/** errno of a request that has ended. */
-int dfsr_req_error(struct tevent_req *req);
 /** The folder that GROUP and FOLDER name, open on this node. */
 int dfsr_state_folder(struct dfsr_agent *agent, json_t *request,
 		      TALLOC_CTX *mem_ctx, struct dfsr_folder **f, char **why);

@@ -181,13 +181,8 @@ struct tevent_req *dfsr_scan_preexisting_send(TALLOC_CTX *mem_ctx,
 
 static int dfsr_plain_recv(struct tevent_req *req)
 {
-	enum tevent_req_state req_state;
-	uint64_t err = 0;
-	int ret = 0;
+	int ret = dfsr_req_error(req);
 
-	if (tevent_req_is_error(req, &req_state, &err)) {
-		ret = req_state == TEVENT_REQ_USER_ERROR ? (int)err : ENOMEM;
-	}
 	tevent_req_received(req);
 	return ret;
 }

@@ -474,15 +474,14 @@ int dfsr_install_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx)
 {
 	struct dfsr_install_state *state =
 		tevent_req_data(req, struct dfsr_install_state);
-	enum tevent_req_state req_state;
 	struct dfsr_batch *b = state->batch;
-	uint64_t err = 0;
+	int ret = dfsr_req_error(req);
 	uint32_t i;
 
-	if (tevent_req_is_error(req, &req_state, &err)) {
+	if (ret != 0) {
 		talloc_free(b);
 		tevent_req_received(req);
-		return req_state == TEVENT_REQ_USER_ERROR ? (int)err : ENOMEM;
+		return ret;
 	}
 	for (i = 0; i < b->num; i++) {
 		b->items[i]->done = b->p[i].stored ||

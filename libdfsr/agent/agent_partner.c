@@ -521,12 +521,9 @@ int dfsr_partner_request_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 {
 	struct dfsr_partner_request_state *state =
 		tevent_req_data(req, struct dfsr_partner_request_state);
-	enum tevent_req_state req_state;
-	uint64_t err = 0;
-	int ret = 0;
+	int ret = dfsr_req_error(req);
 
-	if (tevent_req_is_error(req, &req_state, &err)) {
-		ret = req_state == TEVENT_REQ_USER_ERROR ? (int)err : ENOMEM;
+	if (ret != 0) {
 		*why = state->why != NULL
 			       ? talloc_move(mem_ctx, &state->why)
 			       : talloc_strdup(mem_ctx, strerror(ret));

@@ -298,20 +298,26 @@ struct tevent_req *dfsr_pool_send(TALLOC_CTX *mem_ctx,
 	return req;
 }
 
+int dfsr_req_error(struct tevent_req *req)
+{
+	enum tevent_req_state req_state;
+	uint64_t err = 0;
+
+	if (!tevent_req_is_error(req, &req_state, &err)) {
+		return 0;
+	}
+	return req_state == TEVENT_REQ_USER_ERROR ? (int)err : ENOMEM;
+}
+
 int dfsr_pool_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx)
 {
 	struct dfsr_pool_state *state =
 		tevent_req_data(req, struct dfsr_pool_state);
-	enum tevent_req_state req_state;
-	uint64_t err = 0;
+	int ret = dfsr_req_error(req);
 
 	if (state->arg != NULL) {
 		talloc_steal(mem_ctx, state->arg);
 	}
-	if (tevent_req_is_error(req, &req_state, &err)) {
-		tevent_req_received(req);
-		return req_state == TEVENT_REQ_USER_ERROR ? (int)err : ENOMEM;
-	}
 	tevent_req_received(req);
-	return 0;
+	return ret;
 }

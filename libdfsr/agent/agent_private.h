@@ -114,6 +114,8 @@ struct tevent_req *dfsr_pool_send(TALLOC_CTX *mem_ctx,
 				  struct tevent_context *ev,
 				  struct dfsr_pool *pool,
 				  void (*fn)(void *arg), void *arg);
+/** errno of a request that has ended, 0 if it succeeded. */
+int dfsr_req_error(struct tevent_req *req);
 /** arg is given back below mem_ctx. */
 int dfsr_pool_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx);
 

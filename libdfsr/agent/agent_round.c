@@ -608,16 +608,11 @@ int dfsr_round_recv(struct tevent_req *req, TALLOC_CTX *mem_ctx,
 {
 	struct dfsr_pull_state *state =
 		tevent_req_data(req, struct dfsr_pull_state);
-	enum tevent_req_state req_state;
-	uint64_t err = 0;
-	int ret = 0;
+	int ret = dfsr_req_error(req);
 
 	*waiting = state->num + (state->incomplete ? 1 : 0);
-	if (tevent_req_is_error(req, &req_state, &err)) {
-		ret = req_state == TEVENT_REQ_USER_ERROR ? (int)err : ENOMEM;
-		if (state->why != NULL) {
-			*why = talloc_move(mem_ctx, &state->why);
-		}
+	if (ret != 0 && state->why != NULL) {
+		*why = talloc_move(mem_ctx, &state->why);
 	}
 	tevent_req_received(req);
 	return ret;
