@@ -28,6 +28,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
 sys.path.insert(0, os.path.join(TOP, 'tests', 'lib'))
 
 from cases import Cases, check, equal
+from host import CliError
 from lab import FOLDER, GROUP, Lab
 
 cases = Cases()
@@ -79,7 +80,7 @@ def uid(host, name):
 
 def later():
     """The next change is newer by the clock."""
-    time.sleep(0.02)
+    time.sleep(0.2)
 
 
 @cases.case('changed on both: the later one wins on both')
